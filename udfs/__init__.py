@@ -1,0 +1,1 @@
+"""What dbt calls in Python: text normalising, sentiment, and the statistics of lead and lag."""
