@@ -1,0 +1,236 @@
+"""A small published file with the marts that charts and insights read, without a build."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import numpy as np
+
+SIGNALS = """
+create table marts.fct_daily_signals (
+    product_id varchar, date_day date, posts_count bigint, authors_count bigint,
+    sentiment_mean double, sentiment_sd double, sentiment_se double, net_sentiment double,
+    engagement_count bigint, share_of_voice_ratio double, units bigint, net_sales decimal(18, 2),
+    orders_count bigint, reviews_count bigint, rating_mean double, search_interest double,
+    is_promo boolean, is_holiday boolean, is_stock_out boolean, is_open boolean,
+    is_observed_social boolean, is_observed_sales boolean, is_partial_day boolean,
+    is_simulated boolean
+)
+"""
+LAGS = """
+create table marts.mart_lag_correlation (
+    product_id varchar, signal varchar, metric varchar, lag_days bigint, correlation double,
+    n_days bigint, n_eff double, t_value double, p_value double, p_sidak double, q_value double,
+    null_low double, null_high double, is_peak boolean, screen_verdict varchar, is_simulated boolean
+)
+"""
+SUFFICIENCY = """
+create table marts.mart_sufficiency (
+    product_id varchar, signal varchar, metric varchar, gate varchar, reason varchar,
+    days_observed bigint, days_needed bigint, missing_day_ratio double, posts_per_day double,
+    units_per_day double, what_is_missing varchar, is_percentage_allowed boolean,
+    is_simulated boolean
+)
+"""
+INSIGHTS = """
+create table marts.mart_insights (
+    insight_id varchar, product_id varchar, signal varchar, metric varchar, verdict varchar,
+    headline varchar, detail varchar, recommendation varchar, caveat varchar, evidence json,
+    is_primary boolean, is_simulated boolean
+)
+"""
+OTHERS = (
+    """create table marts.dim_products (
+        product_id varchar, product_name varchar, brand varchar, category varchar, url varchar
+    )""",
+    """create table marts.fct_daily_metrics (
+        product_id varchar, date_day date, metric varchar, value double, unit varchar,
+        source varchar, is_simulated boolean
+    )""",
+    "create table marts.fct_posts (post_key varchar, platform varchar, is_simulated boolean)",
+)
+
+
+@dataclass(frozen=True)
+class Planted:
+    """A product of the fake file. `metric` puts its outcome into the long metrics, not in units."""
+
+    product_id: str
+    name: str
+    level: float = 30.0
+    posts: int = 24
+    lag: int | None = None
+    strength: float = 0.0
+    verdict: str = "none"
+    gate: str = "full"
+    missing: str = ""
+    metric: str | None = None
+
+
+NINE = (
+    Planted("chatty", "Chatty", 64, 31, 3, 0.34, "watchlist"),
+    Planted("pixelmind", "PixelMind Pro", 12.5, 22, 1, 0.24, "watchlist"),
+    Planted("checkout", "One-Tap Checkout", 210, 45, -2, 0.29),
+    Planted("numbers", "Number Cruncher", 30, 25),
+    Planted("dash", "Dashboardly", 8, 26),
+    Planted("insighter", "Insighter", 95, 24),
+    Planted("cart", "CartWhisper", 41, 27),
+    Planted("fraud", "FraudShield", 3.2, 25),
+    Planted(
+        "young", "Young & New", 22, 25, None, 0.0, "insufficient", "insufficient",
+        "74 of 90 days with both mood and sales",
+    ),
+)  # fmt: skip
+
+
+def make_published(
+    file: Path,
+    products: Sequence[Planted] = NINE,
+    *,
+    days: int = 180,
+    first: date = date(2026, 5, 26),
+    is_simulated: bool = True,
+    closed_weekdays: Sequence[int] = (),
+    seed: int = 0,
+) -> Path:
+    """Write the file: random series, one promotion, one stock-out, one gap, curves as planted."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    random = np.random.default_rng(seed)
+    connection = duckdb.connect(str(file))
+    connection.execute("create schema marts")
+    for statement in (SIGNALS, LAGS, SUFFICIENCY, INSIGHTS, *OTHERS):
+        connection.execute(statement)
+    connection.execute(
+        "insert into marts.fct_posts values ('x:1','x',?),('r:1','reddit',?)",
+        [is_simulated, is_simulated],
+    )
+    signals: list[tuple[Any, ...]] = []
+    metrics: list[tuple[Any, ...]] = []
+    for number, product in enumerate(products):
+        rows, long = _days(product, number, random, days, first, is_simulated, closed_weekdays)
+        signals += rows
+        metrics += long
+        connection.execute(
+            "insert into marts.dim_products values (?, ?, 'brand', 'category', null)",
+            [product.product_id, product.name],
+        )
+        _screen(connection, product, random, days, is_simulated)
+    _insert(connection, "fct_daily_signals", signals)
+    _insert(connection, "fct_daily_metrics", metrics)
+    connection.close()
+    return file
+
+
+def _insert(
+    connection: duckdb.DuckDBPyConnection, table: str, rows: Sequence[tuple[Any, ...]]
+) -> None:
+    """One statement for all rows: executemany takes a second for every thousand."""
+    if not rows:
+        return
+    text = ["(" + ", ".join(_literal(value) for value in row) + ")" for row in rows]
+    connection.execute(f"insert into marts.{table} values {', '.join(text)}")
+
+
+def _literal(value: Any) -> str:
+    if value is None:
+        return "null"
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, int | float):
+        return f"'{value}'::double" if isinstance(value, float) else str(value)
+    return "'" + str(value).replace("'", "''") + "'"
+
+
+def _days(
+    product: Planted,
+    number: int,
+    random: np.random.Generator,
+    days: int,
+    first: date,
+    is_simulated: bool,
+    closed_weekdays: Sequence[int],
+) -> tuple[list[tuple[Any, ...]], list[tuple[Any, ...]]]:
+    mood = np.zeros(days)
+    shocks = random.normal(0, 0.05, days)
+    for day in range(days):
+        mood[day] = 0.8 * (mood[day - 1] if day else 0.0) + shocks[day]
+    mood += random.uniform(-0.05, 0.25)
+    rows, metrics = [], []
+    for day in range(days):
+        date_day = first + timedelta(days=day)
+        is_open = date_day.isoweekday() not in closed_weekdays
+        is_promo = number % 2 == 0 and days > 100 and 60 <= day < 70
+        is_stock_out = number % 4 == 1 and days > 100 and 100 <= day < 108
+        is_gap = number % 3 == 2 and days > 100 and 120 <= day < 132
+        weekly = 1 + 0.25 * math.sin(2 * math.pi * day / 7)
+        mean = product.level * weekly * (1.6 if is_promo else 0.05 if is_stock_out else 1.0)
+        units = int(random.poisson(mean)) if is_open and not is_gap else None
+        posts = 0 if is_gap else int(random.poisson(product.posts))
+        score = float(np.clip(mood[day] + random.normal(0, 0.04), -1, 1)) if posts else None
+        error = 0.5 / math.sqrt(posts) if posts > 1 else None
+        sales = None if product.metric else units
+        if product.metric and units is not None:
+            metrics.append(
+                (product.product_id, date_day, product.metric, units * 1e4 + 0.5, None, "datasets",
+                 is_simulated)
+            )  # fmt: skip
+        rows.append(
+            (product.product_id, date_day, posts, posts, score, 0.5 if error else None, error,
+             score, posts * 3, 1 / 9, sales, None if sales is None else sales * 9.5, sales, None,
+             None, None, is_promo, False, is_stock_out, is_open, not is_gap,
+             is_open and not is_gap and not product.metric, False, is_simulated)
+        )  # fmt: skip
+    return rows, metrics
+
+
+def _screen(
+    connection: duckdb.DuckDBPyConnection,
+    product: Planted,
+    random: np.random.Generator,
+    days: int,
+    is_simulated: bool,
+) -> None:
+    metric = product.metric or "units"
+    pair = (product.product_id, "sentiment_mean", metric)
+    is_tested = product.gate in {"tested", "full", "descriptive"}
+    band = 3.1 / math.sqrt(max(days * 0.8, 10))
+    values = random.normal(0, band / 3.4, 29)
+    if product.lag is not None:
+        distance = np.abs(np.arange(-14, 15) - product.lag)
+        values += product.strength * np.exp(-distance / 1.2)
+        peak = product.lag + 14
+    else:
+        peak = int(np.argmax(np.abs(values)))
+    rows = []
+    for index, lag in enumerate(range(-14, 15)):
+        width = band * math.sqrt(days / max(days - abs(lag), 1))
+        rows.append(
+            (*pair, lag, float(values[index]) if is_tested else None, days - abs(lag), days * 0.8,
+             2.0 if is_tested else None, 0.05 if is_tested else None,
+             0.01 if is_tested else None, 0.04 if product.verdict == "watchlist" else 0.61,
+             -width if is_tested else None, width if is_tested else None,
+             index == peak and is_tested, product.verdict, is_simulated)
+        )  # fmt: skip
+    _insert(connection, "mart_lag_correlation", rows)
+    missing = product.missing
+    _insert(
+        connection,
+        "mart_sufficiency",
+        [(*pair, product.gate, missing or "enough days", days, 90, 0.0, float(product.posts),
+          product.level, missing, product.gate == "full", is_simulated)],
+    )  # fmt: skip
+    _insert(
+        connection,
+        "mart_insights",
+        [(f"{product.product_id}:{metric}", *pair, product.verdict,
+          f"Screen of {product.product_id}", "Detail in words.", "Collect more days.",
+          "An untracked campaign would look the same.",
+          json.dumps({"lag_days": product.lag}), True, is_simulated)],
+    )  # fmt: skip
