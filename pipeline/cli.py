@@ -1,0 +1,225 @@
+"""`social-signals`: every command, its help and its exit codes."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from pipeline.console import clean, err, out
+from pipeline.paths import PROJECT_ROOT
+from pipeline.secrets import RedactingFormatter, load_environment, redact
+from pipeline.settings import Settings, load_settings, target_file
+from udfs.errors import SocialSignalsError
+
+app = typer.Typer(
+    name="social-signals",
+    help="Which social signals precede which sales, by how much, how surely; and when none do.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+TargetOption = Annotated[
+    str, typer.Option("--target", "-t", help="A target of targets/: its settings and its data.")
+]
+ConfigOption = Annotated[
+    Path | None,
+    typer.Option("--config", help="Any other settings file; its stem is the target's name."),
+]
+SetOption = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="TABLE.KEY=VALUE", help="Change one setting for this run."),
+]
+DataFolderOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--data-folder", help="Where the data sets lie: short for --set sources.datasets.folder=…"
+    ),
+]
+FullRefreshOption = Annotated[
+    bool, typer.Option("--full-refresh", help="Build incremental models from nothing.")
+]
+
+
+def _settings(
+    target: str, config: Path | None, overrides: list[str] | None, data_folder: Path | None = None
+) -> Settings:
+    changes = list(overrides or [])
+    if data_folder is not None:
+        folder = str(data_folder.resolve()).replace("\\", "\\\\").replace('"', '\\"')
+        changes.append(f'sources.datasets.folder="{folder}"')
+    return load_settings(config or target_file(target), changes)
+
+
+@app.command()
+def run(
+    target: TargetOption = "demo",
+    config: ConfigOption = None,
+    overrides: SetOption = None,
+    data_folder: DataFolderOption = None,
+    full_refresh: FullRefreshOption = False,
+) -> None:
+    """Everything: extract, load, build, publish, charts, insights. Repeated, only what is new.
+
+    Example: social-signals run --target demo
+    Example: social-signals run --config examples/stocknet.toml --data-folder ~/stocknet
+    """
+    from pipeline import running
+
+    settings = _settings(target, config, overrides, data_folder)
+    raise typer.Exit(running.run_everything(settings, full_refresh=full_refresh))
+
+
+@app.command()
+def extract(
+    sources: Annotated[
+        list[str] | None, typer.Argument(help="Sources to pull; all enabled ones when absent.")
+    ] = None,
+    target: TargetOption = "demo",
+    config: ConfigOption = None,
+    overrides: SetOption = None,
+    data_folder: DataFolderOption = None,
+) -> None:
+    """Pull what is new from the sources into landing files.
+
+    Example: social-signals extract simulated --target demo
+    """
+    from pipeline import running
+
+    settings = _settings(target, config, overrides, data_folder)
+    raise typer.Exit(running.run_steps(settings, "extract", only_sources=sources or ()))
+
+
+@app.command()
+def load(
+    target: TargetOption = "demo", config: ConfigOption = None, overrides: SetOption = None
+) -> None:
+    """Load landing files that are not loaded yet into the raw tables.
+
+    Example: social-signals load --target demo
+    """
+    from pipeline import running
+
+    raise typer.Exit(running.run_steps(_settings(target, config, overrides), "load"))
+
+
+@app.command()
+def build(
+    target: TargetOption = "demo",
+    config: ConfigOption = None,
+    overrides: SetOption = None,
+    full_refresh: FullRefreshOption = False,
+) -> None:
+    """Build and test the dbt models, then publish.
+
+    Example: social-signals build --target demo --full-refresh
+    """
+    from pipeline import running
+
+    raise typer.Exit(
+        running.run_steps(
+            _settings(target, config, overrides), "build", "publish", full_refresh=full_refresh
+        )
+    )
+
+
+@app.command()
+def publish(
+    target: TargetOption = "demo", config: ConfigOption = None, overrides: SetOption = None
+) -> None:
+    """Copy dims, facts, marts and ops of the last build into the published file.
+
+    Example: social-signals publish --target demo
+    """
+    from pipeline import running
+
+    raise typer.Exit(running.run_steps(_settings(target, config, overrides), "publish"))
+
+
+@app.command()
+def charts(
+    target: TargetOption = "demo",
+    config: ConfigOption = None,
+    overrides: SetOption = None,
+    show: Annotated[bool, typer.Option("--show", help="Also put them on the screen.")] = False,
+) -> None:
+    """Draw the charts from the published file.
+
+    Example: social-signals charts --target demo --show
+    """
+    from pipeline import running
+
+    raise typer.Exit(running.run_steps(_settings(target, config, overrides), "charts", show=show))
+
+
+@app.command()
+def insights(
+    target: TargetOption = "demo", config: ConfigOption = None, overrides: SetOption = None
+) -> None:
+    """Write insights.json from the published file and sum it up.
+
+    Example: social-signals insights --target demo
+    """
+    from pipeline import running
+
+    raise typer.Exit(running.run_steps(_settings(target, config, overrides), "insights"))
+
+
+@app.command()
+def docs(
+    target: TargetOption = "demo", config: ConfigOption = None, overrides: SetOption = None
+) -> None:
+    """Write the lineage site, one static page, from the last build.
+
+    Example: social-signals docs --target demo
+    """
+    from pipeline import running
+
+    raise typer.Exit(running.run_steps(_settings(target, config, overrides), "docs"))
+
+
+def register_other_commands() -> None:
+    """Add the commands that live beside what they do."""
+    from pipeline import mapping_command, scoring
+
+    mapping_command.register(app)
+    scoring.register(app)
+
+
+def main() -> None:
+    """Entry point: errors that are meant for users end in one message and their exit code."""
+    _set_up_logging()
+    load_environment(PROJECT_ROOT)
+    try:
+        register_other_commands()
+        app(prog_name="social-signals")
+    except SocialSignalsError as error:
+        err.print(f"error: {clean(redact(error.message))}")
+        if error.remedy:
+            err.print(f"remedy: {clean(redact(error.remedy))}")
+        sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        err.print("stopped; what was finished is kept, run again to go on")
+        sys.exit(130)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(141)
+    finally:
+        out.file.flush()
+
+
+def _set_up_logging() -> None:
+    handler = logging.StreamHandler()
+    handler.setFormatter(RedactingFormatter("%(levelname)s %(name)s: %(message)s"))
+    logging.basicConfig(level=logging.WARNING, handlers=[handler])
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,70 @@
+"""Where everything of a target lies on disk."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+PROJECT_ROOT = Path(__file__).resolve().parents[1]
+DBT_PROJECT = PROJECT_ROOT / "dbt_project"
+DEFAULT_DATA = PROJECT_ROOT / "warehouse" / "data"
+
+
+@dataclass(frozen=True, slots=True)
+class TargetPaths:
+    """The folder of one target, `<data>/<target>/`, and what lies in it."""
+
+    data: Path
+    target: str
+
+    @property
+    def folder(self) -> Path:
+        return self.data / self.target
+
+    @property
+    def landing(self) -> Path:
+        return self.folder / "landing"
+
+    @property
+    def scores(self) -> Path:
+        return self.folder / "scores"
+
+    @property
+    def state(self) -> Path:
+        return self.folder / "state"
+
+    @property
+    def work(self) -> Path:
+        return self.folder / "work.duckdb"
+
+    @property
+    def published(self) -> Path:
+        return self.folder / "published.duckdb"
+
+    @property
+    def insights(self) -> Path:
+        return self.folder / "insights.json"
+
+    @property
+    def charts(self) -> Path:
+        return self.folder / "charts"
+
+    @property
+    def docs(self) -> Path:
+        return self.folder / "docs"
+
+    @property
+    def truth(self) -> Path:
+        return self.folder / "truth.json"
+
+    @property
+    def dbt_target(self) -> Path:
+        return self.folder / "dbt"
+
+    @property
+    def logs(self) -> Path:
+        return self.folder / "logs"
+
+    @property
+    def lock(self) -> Path:
+        return self.folder / "run.lock"

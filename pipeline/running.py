@@ -1,0 +1,404 @@
+"""The run from end to end: which steps follow each other, what each says, how a run ends."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import secrets
+import shutil
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+
+from extract.registry import declared_streams
+from pipeline.building import build, run_dbt
+from pipeline.catalogue import read_catalogue
+from pipeline.console import clean, err, meter, out
+from pipeline.extracting import Pulled, extract
+from pipeline.paths import PROJECT_ROOT
+from pipeline.settings import Settings
+from udfs.errors import SocialSignalsError
+from warehouse.loading import LoadReport, load
+from warehouse.lock import run_lock
+from warehouse.publishing import publish
+from warehouse.schema import open_work, record_run, write_settings
+
+EXIT_DONE, EXIT_FAILED, EXIT_PARTIAL, EXIT_NOTHING = 0, 1, 3, 4
+ALL_STEPS = ("extract", "load", "build", "publish", "charts", "insights")
+CODE_THAT_BUILDS = ("dbt_project", "udfs")
+"""Folders whose change makes a build necessary although no data came in."""
+
+TEXT_COLUMNS = ("text", "title", "body")
+"""Columns of the marts that hold what people wrote."""
+
+
+class NothingBuiltError(SocialSignalsError):
+    """A step needs the result of one that has not run yet."""
+
+
+@dataclass(slots=True)
+class Run:
+    """One run of a target: what it is, and what its steps have found so far."""
+
+    settings: Settings
+    run_id: str
+    now: Callable[[], datetime]
+    started_at: datetime
+    full_refresh: bool = False
+    show: bool = False
+    only_sources: tuple[str, ...] = ()
+    problems: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    is_empty: bool = False
+
+
+def utc_now() -> datetime:
+    """The clock of real runs."""
+    return datetime.now(UTC)
+
+
+def new_run_id(now: datetime) -> str:
+    """A run's name: its start and four random hex digits, so that names sort by time."""
+    return f"{now:%Y%m%dT%H%M%SZ}-{secrets.token_hex(2)}"
+
+
+def run_everything(settings: Settings, *, full_refresh: bool = False) -> int:
+    """All steps, then where the results are; returns the exit code."""
+    code = run_steps(settings, *ALL_STEPS, full_refresh=full_refresh)
+    paths = settings.paths
+    out.print("")
+    out.print("Results")
+    for label, path in (
+        ("tables", paths.published),
+        ("insights", paths.insights),
+        ("charts", paths.charts),
+    ):
+        if path.exists():
+            out.print(f"  {label:9s} {_shown(path)}", markup=False)
+    out.print(
+        "  lineage   social-signals docs --target "
+        f"{settings.name} writes {_shown(paths.docs / 'index.html')}",
+        markup=False,
+    )
+    return code
+
+
+def run_steps(
+    settings: Settings,
+    *steps: str,
+    full_refresh: bool = False,
+    show: bool = False,
+    only_sources: Sequence[str] = (),
+    now: Callable[[], datetime] = utc_now,
+) -> int:
+    """Run the named steps in order while holding the target's lock; returns the exit code."""
+    # Before anything is touched: a wrong catalogue is a wrong setting.
+    read_catalogue(settings.catalogue_folder)
+    started_at = now()
+    run = Run(
+        settings=settings,
+        run_id=new_run_id(started_at),
+        now=now,
+        started_at=started_at,
+        full_refresh=full_refresh,
+        show=show,
+        only_sources=tuple(only_sources),
+    )
+    with run_lock(settings.paths.lock, command=" ".join(steps)), _recorded(run, steps):
+        for step in steps:
+            with _timed(step) as say:
+                STEPS[step](run, say)
+        for note in run.notes:
+            err.print(f"note: {clean(note)}")
+        for problem in run.problems:
+            err.print(f"problem: {clean(problem)}")
+    return _exit_code(run)
+
+
+def _exit_code(run: Run) -> int:
+    if run.problems:
+        return EXIT_PARTIAL
+    return EXIT_NOTHING if run.is_empty else EXIT_DONE
+
+
+@contextmanager
+def _timed(step: str) -> Iterator[Callable[[str], None]]:
+    """Print one line when a step ends: its name, what it said, its seconds."""
+    said: list[str] = []
+    started = time.monotonic()
+    yield said.append
+    seconds = time.monotonic() - started
+    out.print(f"{step:9s} {'; '.join(said) or 'done'} ({seconds:.1f} s)", markup=False)
+
+
+@contextmanager
+def _recorded(run: Run, steps: tuple[str, ...]) -> Iterator[None]:
+    """Keep the run in raw.runs, whatever becomes of it."""
+    status, message = "failed", "stopped"
+    try:
+        yield
+        code = _exit_code(run)
+        status = {EXIT_DONE: "succeeded", EXIT_PARTIAL: "partial"}.get(code, "empty")
+        message = "; ".join(run.problems)
+    except SocialSignalsError as error:
+        code, message = error.exit_code, error.message
+        raise
+    except BaseException:
+        code = EXIT_FAILED
+        raise
+    finally:
+        _record(run, steps, status, code, message)
+
+
+def _record(run: Run, steps: tuple[str, ...], status: str, code: int, message: str) -> None:
+    work = run.settings.paths.work
+    if not work.exists():
+        return
+    try:
+        with open_work(work) as connection:
+            record_run(
+                connection,
+                run_id=run.run_id,
+                target=run.settings.name,
+                command=" ".join(steps),
+                started_at=run.started_at,
+                ended_at=run.now(),
+                status=status,
+                exit_code=code,
+                message=message[:2000] or None,
+            )
+    except SocialSignalsError as error:
+        # The run's own outcome is what the user must hear, not that it could not be noted.
+        err.print(f"note: this run is not in ops_runs: {clean(error.message)}")
+
+
+def _extract(run: Run, say: Callable[[str], None]) -> None:
+    pulled = extract(run.settings, run_id=run.run_id, now=run.now, only=run.only_sources)
+    if not pulled:
+        say("no source is enabled")
+    for source in pulled:
+        rejected = f", {source.rejects:,} rejected" if source.rejects else ""
+        say(f"{source.source}: {source.records:,} records{rejected}")
+        if source.error is not None:
+            run.problems.append(f"{source.source} stopped: {source.error}")
+    _fail_when_all_failed(pulled)
+
+
+def _fail_when_all_failed(pulled: list[Pulled]) -> None:
+    failed = [source for source in pulled if source.error is not None]
+    if failed and len(failed) == len(pulled) and not any(source.records for source in pulled):
+        error = failed[0].error
+        assert error is not None
+        raise error
+
+
+def _load(run: Run, say: Callable[[str], None]) -> None:
+    settings = run.settings
+    with meter("load") as progress, open_work(settings.paths.work) as connection:
+        write_settings(connection, sql_settings(run))
+        done = 0
+
+        def moved(_message: str, count: int) -> None:
+            nonlocal done
+            done += count
+            progress.update(done)
+
+        report: LoadReport = load(
+            connection,
+            settings.paths.landing,
+            declared_streams(),
+            allow_simulated=settings.target.simulated,
+            clock=run.now,
+            progress=moved,
+        )
+    say(f"{report.row_count:,} rows from {len(report.files):,} new files")
+    if report.reject_count:
+        say(f"{report.reject_count:,} lines rejected, see raw.rejects and ops_quality")
+    run.problems.extend(report.problems)
+
+
+def sql_settings(run: Run) -> dict[str, str | None]:
+    """What SQL reads of the settings, as rows of raw.settings."""
+    settings = run.settings
+    target = settings.target
+    rates = ",".join(f"{code}:{rate}" for code, rate in sorted(target.exchange_rates.items()))
+    model_dir = settings.sentiment.model_dir
+    return {
+        "target_name": settings.name,
+        "is_simulated": str(target.simulated).lower(),
+        "business_timezone": target.business_timezone,
+        "currency": target.currency,
+        "closed_weekdays": ",".join(str(day) for day in target.closed_weekdays),
+        "cutoff_at": (target.cutoff_at or run.started_at).astimezone(UTC).isoformat(),
+        "exchange_rates": rates,
+        "publish_texts": str(settings.publish.texts).lower(),
+        "sentiment_engine": settings.sentiment.engine,
+        "sentiment_model_dir": str(PROJECT_ROOT / model_dir) if model_dir else None,
+        "sentiment_threads": str(settings.sentiment.threads or ""),
+    }
+
+
+def _build(run: Run, say: Callable[[str], None]) -> None:
+    paths = run.settings.paths
+    if not paths.work.exists():
+        raise NothingBuiltError(
+            f"There is nothing to build: {_shown(paths.work)} does not exist.",
+            "Run social-signals extract and social-signals load first, or social-signals run.",
+        )
+    with open_work(paths.work) as connection:
+        write_settings(connection, sql_settings(run))
+    fingerprint = _fingerprint(run)
+    if not run.full_refresh and _built(paths.state) == fingerprint and paths.published.exists():
+        say("nothing new since the last build")
+        return
+    _forget_built(paths.state)
+    with meter("build") as progress:
+        result = build(run.settings, progress, full_refresh=run.full_refresh)
+    tested = sum(result.counts.values())
+    say(f"{tested:,} models, seeds and tests")
+    if result.warnings:
+        say(f"{len(result.warnings)} warnings")
+        run.notes.extend(result.warnings)
+    _note_built(paths.state, fingerprint)
+
+
+def _publish(run: Run, say: Callable[[str], None]) -> None:
+    paths = run.settings.paths
+    if _built(paths.state) is None:
+        raise NothingBuiltError(
+            f"There is no finished build of {run.settings.name} to publish.",
+            "Run social-signals build.",
+        )
+    marker = paths.state / "published.json"
+    fingerprint = _fingerprint(run)
+    if paths.published.exists() and _read(marker) == fingerprint:
+        say("already published")
+    else:
+        tables = publish(
+            paths.work,
+            paths.published,
+            without_text_columns=() if run.settings.publish.texts else TEXT_COLUMNS,
+        )
+        _write(marker, fingerprint)
+        say(f"{len(tables)} tables in {_shown(paths.published)}")
+    _note_emptiness(run)
+
+
+def _note_emptiness(run: Run) -> None:
+    """A green run over nothing is a failure that nobody notices: say so."""
+    from pipeline.sufficiency import what_is_missing
+
+    missing = what_is_missing(run.settings.paths.published, run.settings.target.expects)
+    run.is_empty = bool(missing)
+    run.notes.extend(missing)
+
+
+def _charts(run: Run, say: Callable[[str], None]) -> None:
+    from charts import make_all
+
+    files = make_all(run.settings.paths.published, run.settings.paths.charts, show=run.show)
+    say(f"{len(files)} files in {_shown(run.settings.paths.charts)}")
+
+
+def _insights(run: Run, say: Callable[[str], None]) -> None:
+    from pipeline.insights import RunFacts, write_insights
+    from pipeline.summary import summarise
+
+    settings, paths = run.settings, run.settings.paths
+    facts = RunFacts(
+        run_id=run.run_id,
+        target=settings.name,
+        generated_at=run.started_at,
+        cutoff_at=settings.target.cutoff_at or run.started_at,
+    )
+    found = write_insights(paths.published, paths.insights, run=facts)
+    say(_shown(paths.insights))
+    summarise(found, truth=paths.truth if settings.target.simulated else None, console=out)
+
+
+def _docs(run: Run, say: Callable[[str], None]) -> None:
+    settings, paths = run.settings, run.settings.paths
+    if not paths.work.exists():
+        raise NothingBuiltError(
+            f"There is nothing to document: {_shown(paths.work)} does not exist.",
+            "Run social-signals run first.",
+        )
+    with meter("docs") as progress:
+        run_dbt(settings, ["docs", "generate", "--static"], progress)
+    paths.docs.mkdir(parents=True, exist_ok=True)
+    page = paths.docs / "index.html"
+    temporary = page.with_suffix(".tmp")
+    shutil.copyfile(paths.dbt_target / "static_index.html", temporary)
+    temporary.replace(page)
+    say(_shown(page))
+
+
+STEPS: dict[str, Callable[[Run, Callable[[str], None]], None]] = {
+    "extract": _extract,
+    "load": _load,
+    "build": _build,
+    "publish": _publish,
+    "charts": _charts,
+    "insights": _insights,
+    "docs": _docs,
+}
+
+
+def _fingerprint(run: Run) -> str:
+    """What a build rests on: loaded files, forgotten records, settings, catalogue and code."""
+    parts = sql_settings(run)
+    # A later cut-off matters from one day to the next, not from one minute to the next.
+    parts["cutoff_at"] = str(parts["cutoff_at"])[:10]
+    digest = hashlib.sha256(json.dumps(parts, sort_keys=True).encode())
+    with open_work(run.settings.paths.work) as connection:
+        for query in (
+            "select coalesce(max(load_id), 0), count(*) from raw.load_log",
+            "select count(*), cast(max(created_at) as varchar) from raw.tombstones",
+        ):
+            digest.update(repr(connection.execute(query).fetchall()).encode())
+    files = [
+        file
+        for folder in CODE_THAT_BUILDS
+        for file in (PROJECT_ROOT / folder).rglob("*")
+        if file.suffix in {".py", ".sql", ".yml", ".csv", ".json"}
+        and not {"target", "logs", "__pycache__"} & set(file.relative_to(PROJECT_ROOT).parts)
+    ]
+    for file in sorted({*files, *run.settings.catalogue_folder.glob("*.csv")}):
+        digest.update(str(file.name).encode() + hashlib.sha256(file.read_bytes()).digest())
+    return digest.hexdigest()
+
+
+def _built(state: Path) -> str | None:
+    return _read(state / "built.json")
+
+
+def _forget_built(state: Path) -> None:
+    (state / "built.json").unlink(missing_ok=True)
+
+
+def _note_built(state: Path, fingerprint: str) -> None:
+    _write(state / "built.json", fingerprint)
+
+
+def _read(file: Path) -> str | None:
+    try:
+        return str(json.loads(file.read_text(encoding="utf-8"))["fingerprint"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def _write(file: Path, fingerprint: str) -> None:
+    file.parent.mkdir(parents=True, exist_ok=True)
+    temporary = file.with_suffix(".tmp")
+    temporary.write_text(json.dumps({"fingerprint": fingerprint}), encoding="utf-8")
+    temporary.replace(file)
+
+
+def _shown(path: Path) -> str:
+    """A path as the user would type it: relative where it lies below the current folder."""
+    relative = os.path.relpath(path)
+    return str(path) if relative.startswith("..") else relative
