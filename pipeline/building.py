@@ -45,7 +45,8 @@ class BuildResult:
 def dbt(settings: Settings, arguments: list[str]) -> tuple[list[str], dict[str, str]]:
     """The command line and environment that run dbt on a target, as one would by hand."""
     profiles = _profiles_folder(settings)
-    command = [sys.executable, "-m", "dbt.cli.main", "--no-send-anonymous-usage-stats"]
+    command = [sys.executable, "-c", "from dbt.cli.main import cli; cli()"]
+    command += ["--no-send-anonymous-usage-stats", "--no-use-colors"]
     command += ["--log-format", "json", "--log-level-file", "none", *arguments]
     command += ["--project-dir", str(DBT_PROJECT), "--profiles-dir", str(profiles)]
     command += ["--target", settings.name, "--target-path", str(settings.paths.dbt_target)]

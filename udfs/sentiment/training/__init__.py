@@ -1,0 +1,1 @@
+"""Training of the embedded sentiment model (needs the extra `train`)."""

@@ -1,0 +1,261 @@
+"""Train the embedded sentiment model: `python -m udfs.sentiment.training --help`."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import json
+import logging
+import sys
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from transformers import DistilBertForSequenceClassification
+
+from udfs.normalise import NORMALISER_REVISION
+from udfs.sentiment import metrics
+from udfs.sentiment.training import card, emoji_lexicon, export, finetune, minilm
+from udfs.sentiment.training.data import Corpus, Example, load_corpus
+
+log = logging.getLogger(__name__)
+
+EMBEDDED = Path(__file__).resolve().parents[1] / "model"
+SELECTION_PARTS = ("tweeteval_val", "own")
+START_SEED = 0  # of the new head: runs that are averaged must begin alike
+
+
+@dataclass(frozen=True)
+class Start:
+    """Where training starts: a checkpoint folder, or MiniLM if there is none."""
+
+    checkpoint: Path | None
+
+    def model(self) -> DistilBertForSequenceClassification:
+        if self.checkpoint is None:
+            return minilm.from_minilm(seed=START_SEED)
+        return DistilBertForSequenceClassification.from_pretrained(
+            self.checkpoint, dtype=torch.float32, use_safetensors=True
+        )
+
+    def tokenizer_folder(self) -> Path:
+        return self.checkpoint or minilm.package_folder()
+
+
+def phases(*, is_new: bool, epochs: float | None) -> list[finetune.Settings]:
+    """Settings of the phases, each of which begins with the average that the last ended with.
+
+    From MiniLM first with embeddings and two layers frozen, then shortly with everything
+    free (gradual unfreezing: Howard and Ruder 2018, "ULMFiT"). A checkpoint that has been
+    trained before bears one phase of smaller steps only.
+    """
+    first = finetune.Settings()
+    if not is_new:
+        only = replace(first, learning_rate=2e-5, head_rate_factor=1.0, emoji_only=60)
+        return [replace(only, epochs=epochs or only.epochs)]
+    second = replace(
+        first,
+        frozen_layers=finetune.NOTHING_FROZEN,
+        epochs=0.42,
+        learning_rate=6e-5,
+        head_rate_factor=2.0,
+        average_decay=0.99,
+        repeats=first.repeats | {"reviews_custrev": 2},
+    )
+    return [replace(first, epochs=epochs or first.epochs), second]
+
+
+def train_phases(
+    start: Start,
+    corpus: Corpus,
+    chosen: Sequence[finetune.Settings],
+    *,
+    runs: int,
+    folder: Path,
+) -> list[dict[str, torch.Tensor]]:
+    """Train every phase `runs` times; a killed training goes on where it stopped.
+
+    Each phase begins with the average of the last one's runs. Returns the weights that may
+    ship: the average of the last phase's runs and each of these.
+    """
+    tokenizer = finetune.load_tokenizer(start.tokenizer_folder())
+    state: dict[str, torch.Tensor] = start.model().state_dict()
+    states: list[dict[str, torch.Tensor]] = []
+    for phase, settings in enumerate(chosen, start=1):
+        states = []
+        for number in range(1, runs + 1):
+            model = start.model()
+            model.load_state_dict(state)
+            run = finetune.Run(
+                model=model,
+                tokenizer=tokenizer,
+                examples=corpus.train,
+                settings=replace(
+                    settings,
+                    seed=10 * (phase - 1) + number,
+                    # Every second run hides word pieces: runs that differ average better.
+                    token_dropout=0.06 if number % 2 == 0 else 0.0,
+                ),
+                folder=folder / f"phase{phase}_run{number}",
+            )
+            run.resume()
+            run.train()
+            states.append(run.averaged_state())
+        state = export.average_states(states)
+    return [state, *states]
+
+
+def choose(
+    start: Start, corpus: Corpus, candidates: Sequence[dict[str, torch.Tensor]]
+) -> DistilBertForSequenceClassification:
+    """The candidate of highest macro-recall on the validation texts; without any, the first."""
+    model = start.model()
+    part = next((part for part in SELECTION_PARTS if part in corpus.evaluation), None)
+    best, best_recall = candidates[0], -1.0
+    for candidate in candidates if part else ():
+        model.load_state_dict(candidate)
+        gold, logits = _predict(model, start, corpus.evaluation[part or ""])
+        recall = metrics.macro_recall(gold, logits.argmax(axis=1), n_classes=len(minilm.LABELS))
+        log.info("candidate: macro-recall %.4f on %s", recall, part)
+        if recall > best_recall:
+            best, best_recall = candidate, recall
+    model.load_state_dict(best)
+    return model
+
+
+def finish(
+    model: DistilBertForSequenceClassification,
+    corpus: Corpus,
+    start: Start,
+    output: Path,
+    *,
+    name: str,
+    note: str,
+) -> None:
+    """Calibrate, round, measure and write the checkpoint, its predictions and its card."""
+    tokenizer = finetune.load_tokenizer(start.tokenizer_folder())
+    parts = dict(corpus.evaluation) | {"emoji_held_out": emoji_lexicon.held_out_examples()}
+    chosen = next((part for part in SELECTION_PARTS if part in parts), None)
+    temperature = 1.0
+    if chosen:
+        gold, logits = _predict(model, start, parts[chosen])
+        temperature = export.best_temperature(gold, logits)
+    export.fold_temperature(model, temperature)
+    export.round_to_half(model)
+    scored = {}
+    threshold = card.low_confidence_threshold(np.empty(0, np.int64), np.empty((0, 3)))
+    for part, examples in parts.items():
+        gold, logits = _predict(model, start, examples)
+        scores = export.probabilities(logits)
+        scored[part] = (examples, scores)
+        if part == chosen:
+            threshold = card.low_confidence_threshold(gold, scores.astype(np.float64))
+    export.write_checkpoint(model, tokenizer, start.tokenizer_folder() / "vocab.txt", output)
+    export.write_predictions(scored, output / export.PREDICTIONS_FILE)
+    content = {
+        "name": name,
+        "sha256": {
+            file: export.file_sha256(output / file)
+            for file in (export.MODEL_FILE, "tokenizer.json", export.PREDICTIONS_FILE)
+        },
+        "labels": list(minilm.LABELS),
+        "normaliser_revision": NORMALISER_REVISION,
+        "temperature": round(temperature, 4),
+        "low_confidence_below": threshold,
+        "training": {
+            "texts": dict(sorted(Counter(example.source for example in corpus.train).items())),
+            "note": note,
+        },
+        "figures": card.figures(output / export.PREDICTIONS_FILE),
+    }
+    export.write_json(content, output / "model.json")
+    (output / "MODEL_CARD.md").write_text(card.render(content), encoding="utf-8")
+    _calibrate_engine(output, corpus)
+
+
+def _predict(
+    model: DistilBertForSequenceClassification, start: Start, examples: Sequence[Example]
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float32]]:
+    tokenizer = finetune.load_tokenizer(start.tokenizer_folder())
+    gold = np.array([example.label for example in examples], np.int64)
+    texts = [example.text for example in examples]
+    return gold, finetune.predict_logits(model, tokenizer, texts)
+
+
+def _calibrate_engine(output: Path, corpus: Corpus) -> None:
+    """Let the engine write its integer weights beside the checkpoint, from training texts."""
+    try:
+        quantise = importlib.import_module("udfs.sentiment.quantise")
+    except ModuleNotFoundError as error:
+        if error.name != "udfs.sentiment.quantise":
+            raise
+        log.warning("udfs.sentiment.quantise is not installed: no integer weights written")
+        return
+    step = max(1, len(corpus.train) // 1_000)
+    quantise.calibrate(output, [example.text for example in corpus.train[::step]])
+
+
+def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(
+        prog="python -m udfs.sentiment.training",
+        description="Fine-tune, measure and export the sentiment model. A killed run goes on "
+        "where it stopped when the same command is given again.",
+    )
+    parser.add_argument("--data", type=Path, help="folder laid out as training/data.py says")
+    parser.add_argument("--output", type=Path, required=True, help="folder of the new checkpoint")
+    parser.add_argument(
+        "--labels",
+        type=Path,
+        action="append",
+        default=[],
+        metavar="CSV",
+        help="own labels (columns text, label); training then starts from the embedded model",
+    )
+    parser.add_argument("--start", type=Path, help="checkpoint folder to start from instead")
+    parser.add_argument("--name", default="minilm-distilbert-sentiment", help="revision name")
+    parser.add_argument("--runs", type=int, default=2, help="runs of each phase (default 2)")
+    parser.add_argument("--epochs", type=float, help="passes over the data (default 2)")
+    parser.add_argument("--threads", type=int, help="processor threads (default: torch's)")
+    options = parser.parse_args(arguments)
+    if options.data is None and not options.labels:
+        parser.error("give --data FOLDER, --labels CSV or both")
+    return options
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command; returns the exit status."""
+    options = parse(arguments)
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
+    if options.threads:
+        torch.set_num_threads(options.threads)
+    start = Start(options.start or (EMBEDDED if options.labels else None))
+    chosen = phases(is_new=start.checkpoint is None, epochs=options.epochs)
+    try:
+        corpus = load_corpus(options.data, options.labels)
+        log.info("%d texts to train on", len(corpus.train))
+        candidates = train_phases(
+            start, corpus, chosen, runs=options.runs, folder=options.output / "training"
+        )
+    except (ValueError, FileNotFoundError) as error:
+        sys.stderr.write(f"{error}\n")
+        return 1
+    model = choose(start, corpus, candidates)
+    epochs = " and then ".join(f"{settings.epochs:g}" for settings in chosen)
+    note = (
+        f"{options.runs} runs of {epochs} epochs: of these and their average, the one with the "
+        "highest macro-recall on the validation texts."
+    )
+    finish(model, corpus, start, options.output, name=options.name, note=note)
+    measured = json.loads((options.output / "model.json").read_text(encoding="utf-8"))["figures"]
+    for part, values in measured.items():
+        log.info("%s: %s", part, {key: value for key, value in values.items() if key != "texts"})
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
