@@ -1,0 +1,9 @@
+{#- Every declared stream, as (source, stream). -#}
+{% macro ops_streams() -%}
+    {{- return([
+        ('x', 'posts'), ('x', 'users'), ('reddit', 'submissions'), ('shopify', 'orders'),
+        ('storefront', 'reviews'), ('storefront', 'calendar_events'),
+        ('google_trends', 'interest'), ('datasets', 'posts'), ('datasets', 'sales'),
+        ('datasets', 'reviews'), ('datasets', 'metrics'),
+    ]) -}}
+{%- endmacro %}

@@ -1,0 +1,23 @@
+{#-
+Raw records of a stream as the body of a CTE: those that were not forgotten and, in an
+incremental run, that came with a new load. Use with a unique_key made of the content, so
+that what was fetched twice is one row and a refresh ends where the increments did.
+-#}
+{% macro remembered_records(source_name, stream) %}
+    select
+        record_id,
+        payload,
+        fetched_at,
+        is_simulated,
+        source_file,
+        line_no,
+        run_id,
+        load_id,
+        loaded_at,
+    from {{ source(source_name, stream) }}
+    where
+        record_id not in ({{ forgotten_records(source_name, stream) }})
+        {%- if is_incremental() %}
+        and load_id > (select coalesce(max(_load_id), 0) from {{ this }})
+        {%- endif %}
+{% endmacro %}

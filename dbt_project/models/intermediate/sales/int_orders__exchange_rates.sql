@@ -1,0 +1,53 @@
+{%- set currency_setting = setting('currency') -%}
+with order_lines as (
+    select * from {{ ref('stg_shopify__order_lines') }}
+),
+
+data_set_sales as (
+    select * from {{ ref('stg_datasets__sales') }}
+),
+
+given as (
+    {{ exchange_rate_rows() | indent(4) }}
+),
+
+seen as (
+    select upper(currency) as currency
+    from order_lines
+    where currency is not null
+    union all
+    select currency
+    from data_set_sales
+    where currency is not null
+),
+
+reporting as (
+    {%- if currency_setting is not none %}
+    select upper({{ sql_text(currency_setting) }}) as currency
+    {%- else %}
+    select currency
+    from seen
+    group by currency
+    order by count(*) desc, currency asc
+    limit 1
+    {%- endif %}
+),
+
+final as (
+    select
+        currency,
+        cast(1 as decimal(18, 8)) as exchange_rate,
+        true as is_reporting_currency,
+    from reporting
+    union all
+    select
+        given.currency,
+        min(given.exchange_rate) as exchange_rate,
+        false as is_reporting_currency,
+    from given
+    left join reporting on given.currency = reporting.currency
+    where reporting.currency is null
+    group by given.currency
+)
+
+select * from final

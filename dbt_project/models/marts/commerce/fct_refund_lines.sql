@@ -1,0 +1,28 @@
+with refund_lines as (
+    select * from {{ ref('int_orders__refund_lines') }}
+)
+
+select
+    refund_line_key,
+    order_id,
+    order_line_id,
+    refund_id,
+    product_id,
+    sku,
+    source_name as source,
+    restock_type,
+    currency,
+    refunded_date,
+    ordered_date,
+    quantity,
+    returns_original,
+    exchange_rate,
+    returns,
+    exclusion_reason,
+    is_counted,
+    is_mapped,
+    is_currency_assumed,
+    is_simulated,
+    refunded_at,
+    ordered_at,
+from refund_lines

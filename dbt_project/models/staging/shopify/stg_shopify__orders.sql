@@ -1,0 +1,91 @@
+-- Fields of the wire keep their own spelling.
+-- noqa: disable=references.quoting
+{{
+    config(
+        unique_key='order_snapshot_key',
+        pre_hook="{{ drop_forgotten('shopify', 'orders') }}"
+    )
+}}
+{%- set money_bag = '{"shopMoney": {"amount": "VARCHAR", "currencyCode": "VARCHAR"}}' %}
+
+with received as (
+    {{ remembered_records('shopify', 'orders') }}
+),
+
+records as (
+    select
+        md5(concat_ws('|', record_id, cast(payload as varchar))) as order_snapshot_key,
+        record_id,
+        from_json(
+            payload,
+            '{
+                "name": "VARCHAR",
+                "createdAt": "VARCHAR",
+                "processedAt": "VARCHAR",
+                "updatedAt": "VARCHAR",
+                "cancelledAt": "VARCHAR",
+                "cancelReason": "VARCHAR",
+                "test": "BOOLEAN",
+                "taxesIncluded": "BOOLEAN",
+                "displayFinancialStatus": "VARCHAR",
+                "currencyCode": "VARCHAR",
+                "totalPriceSet": {{ money_bag }},
+                "totalDiscountsSet": {{ money_bag }},
+                "totalTaxSet": {{ money_bag }},
+                "totalRefundedSet": {{ money_bag }}
+            }'
+        ) as node,
+        fetched_at,
+        is_simulated,
+        source_file,
+        line_no,
+        run_id,
+        load_id,
+        loaded_at,
+    from received
+),
+
+final as (
+    select
+        order_snapshot_key,
+        record_id,
+        record_id as order_id,
+        node.name as order_name,
+        node."displayFinancialStatus" as financial_status,
+        node."cancelReason" as cancel_reason,
+        coalesce(
+            node."totalPriceSet"."shopMoney"."currencyCode", node."currencyCode"
+        ) as currency,
+        try_cast(node."totalPriceSet"."shopMoney".amount as decimal(18, 4))
+            as total_price,
+        try_cast(node."totalDiscountsSet"."shopMoney".amount as decimal(18, 4))
+            as total_discounts,
+        try_cast(node."totalTaxSet"."shopMoney".amount as decimal(18, 4))
+            as total_tax,
+        try_cast(node."totalRefundedSet"."shopMoney".amount as decimal(18, 4))
+            as total_refunded,
+        coalesce(node.test, false) as is_test,
+        node."cancelledAt" is not null as is_cancelled,
+        coalesce(node."taxesIncluded", false) as is_tax_included,
+        is_simulated,
+        {{ instant('node."createdAt"') }} as created_at,
+        coalesce(
+            {{ instant('node."processedAt"') }},
+            {{ instant('node."createdAt"') }}
+        ) as processed_at,
+        {{ instant('node."updatedAt"') }} as updated_at,
+        {{ instant('node."cancelledAt"') }} as cancelled_at,
+        fetched_at,
+        source_file as _source_file,
+        line_no as _line_no,
+        run_id as _run_id,
+        load_id as _load_id,
+        loaded_at as _loaded_at,
+    from records
+    qualify
+        row_number() over (
+            partition by order_snapshot_key order by load_id desc, line_no desc
+        ) = 1
+)
+
+select * from final

@@ -1,0 +1,81 @@
+{#-
+Conservation, straight from raw: every post that was fetched and not forgotten is one row
+of fct_posts, an edited one under its newest id, and there is no other row.
+-#}
+
+with
+
+facts as (
+    select
+        post_key,
+        source,
+    from {{ ref('fct_posts') }}
+),
+
+x_records as (
+    select
+        record_id,
+        list_distinct(
+            flatten(
+                list(
+                    list_append(
+                        coalesce(
+                            try_cast(payload -> 'edit_history_post_ids' as varchar[]),
+                            try_cast(payload -> 'edit_history_tweet_ids' as varchar[]),
+                            []
+                        ),
+                        record_id
+                    )
+                )
+            )
+        ) as versions,
+    from {{ source('x', 'posts') }}
+    where record_id not in ({{ forgotten_records('x', 'posts') }})
+    group by record_id
+),
+
+x_chains as (
+    select
+        record_id,
+        list_min(list_transform(versions, lambda id: lpad(id, 40, '0'))) as chain,
+    from x_records
+),
+
+expected as (
+    select 'x:' || arg_max(record_id, lpad(record_id, 40, '0')) as post_key
+    from x_chains
+    group by chain
+    union
+    select 'reddit:' || record_id as post_key
+    from {{ source('reddit', 'submissions') }}
+    where record_id not in ({{ forgotten_records('reddit', 'submissions') }})
+    union
+    select
+        {{ platform_name(
+            "payload ->> '$.platform'", "coalesce(payload ->> '$.dataset', 'unnamed')"
+        ) }}
+        || ':'
+        || coalesce({{ filled("payload ->> '$.post_id'") }}, record_id) as post_key
+    from {{ source('datasets', 'posts') }}
+    where record_id not in ({{ forgotten_records('datasets', 'posts') }})
+),
+
+lost as (
+    select
+        expected.post_key,
+        'fetched, but no fact' as problem,
+    from expected
+    where expected.post_key not in (select facts.post_key from facts)
+),
+
+invented as (
+    select
+        facts.post_key,
+        'a fact, but never fetched' as problem,
+    from facts
+    where facts.post_key not in (select expected.post_key from expected)
+)
+
+select * from lost
+union all
+select * from invented
