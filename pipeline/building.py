@@ -69,7 +69,9 @@ def build(settings: Settings, meter: Meter, *, full_refresh: bool = False) -> Bu
 
     Raises BuildError with what dbt said of the first failures.
     """
-    arguments = ["build", "--threads", str(settings.build.threads)]
+    # The unit tests of the models say nothing about a target's data: pytest runs them.
+    arguments = ["build", "--exclude-resource-type", "unit_test"]
+    arguments += ["--threads", str(settings.build.threads)]
     if full_refresh:
         arguments.append("--full-refresh")
     return run_dbt(settings, arguments, meter)

@@ -14,18 +14,21 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
+import duckdb
+
 from extract.registry import declared_streams
 from pipeline.building import build, run_dbt
 from pipeline.catalogue import read_catalogue
 from pipeline.console import clean, err, meter, out
 from pipeline.extracting import Pulled, extract
 from pipeline.paths import PROJECT_ROOT
+from pipeline.secrets import redact
 from pipeline.settings import Settings
 from udfs.errors import SocialSignalsError
 from warehouse.loading import LoadReport, load
 from warehouse.lock import run_lock
 from warehouse.publishing import publish
-from warehouse.schema import open_work, record_run, write_settings
+from warehouse.schema import mark_interrupted_runs, open_work, record_run, write_settings
 
 EXIT_DONE, EXIT_FAILED, EXIT_PARTIAL, EXIT_NOTHING = 0, 1, 3, 4
 ALL_STEPS = ("extract", "load", "build", "publish", "charts", "insights")
@@ -48,6 +51,7 @@ class Run:
     run_id: str
     now: Callable[[], datetime]
     started_at: datetime
+    steps: tuple[str, ...]
     full_refresh: bool = False
     show: bool = False
     only_sources: tuple[str, ...] = ()
@@ -104,11 +108,12 @@ def run_steps(
         run_id=new_run_id(started_at),
         now=now,
         started_at=started_at,
+        steps=steps,
         full_refresh=full_refresh,
         show=show,
         only_sources=tuple(only_sources),
     )
-    with run_lock(settings.paths.lock, command=" ".join(steps)), _recorded(run, steps):
+    with run_lock(settings.paths.lock, command=" ".join(steps)), _recorded(run):
         for step in steps:
             with _timed(step) as say:
                 STEPS[step](run, say)
@@ -136,9 +141,10 @@ def _timed(step: str) -> Iterator[Callable[[str], None]]:
 
 
 @contextmanager
-def _recorded(run: Run, steps: tuple[str, ...]) -> Iterator[None]:
+def _recorded(run: Run) -> Iterator[None]:
     """Keep the run in raw.runs, whatever becomes of it."""
     status, message = "failed", "stopped"
+    code: int = EXIT_FAILED
     try:
         yield
         code = _exit_code(run)
@@ -147,14 +153,25 @@ def _recorded(run: Run, steps: tuple[str, ...]) -> Iterator[None]:
     except SocialSignalsError as error:
         code, message = error.exit_code, error.message
         raise
-    except BaseException:
-        code = EXIT_FAILED
-        raise
     finally:
-        _record(run, steps, status, code, message)
+        _record_end(run, status, code, message)
 
 
-def _record(run: Run, steps: tuple[str, ...], status: str, code: int, message: str) -> None:
+def _record_start(run: Run, connection: duckdb.DuckDBPyConnection) -> None:
+    """Tell SQL what the target's settings are and which run is going on."""
+    write_settings(connection, sql_settings(run))
+    record_run(
+        connection,
+        run_id=run.run_id,
+        target=run.settings.name,
+        command=" ".join(run.steps),
+        started_at=run.started_at,
+        status="running",
+    )
+    mark_interrupted_runs(connection, current=run.run_id)
+
+
+def _record_end(run: Run, status: str, code: int, message: str) -> None:
     work = run.settings.paths.work
     if not work.exists():
         return
@@ -164,12 +181,12 @@ def _record(run: Run, steps: tuple[str, ...], status: str, code: int, message: s
                 connection,
                 run_id=run.run_id,
                 target=run.settings.name,
-                command=" ".join(steps),
+                command=" ".join(run.steps),
                 started_at=run.started_at,
                 ended_at=run.now(),
                 status=status,
                 exit_code=code,
-                message=message[:2000] or None,
+                message=redact(message)[:2000] or None,
             )
     except SocialSignalsError as error:
         # The run's own outcome is what the user must hear, not that it could not be noted.
@@ -199,7 +216,7 @@ def _fail_when_all_failed(pulled: list[Pulled]) -> None:
 def _load(run: Run, say: Callable[[str], None]) -> None:
     settings = run.settings
     with meter("load") as progress, open_work(settings.paths.work) as connection:
-        write_settings(connection, sql_settings(run))
+        _record_start(run, connection)
         done = 0
 
         def moved(_message: str, count: int) -> None:
@@ -250,7 +267,7 @@ def _build(run: Run, say: Callable[[str], None]) -> None:
             "Run social-signals extract and social-signals load first, or social-signals run.",
         )
     with open_work(paths.work) as connection:
-        write_settings(connection, sql_settings(run))
+        _record_start(run, connection)
     fingerprint = _fingerprint(run)
     if not run.full_refresh and _built(paths.state) == fingerprint and paths.published.exists():
         say("nothing new since the last build")

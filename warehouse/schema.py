@@ -208,3 +208,14 @@ def record_run(
         "insert or replace into raw.runs values (?, ?, ?, ?, ?, ?, ?, ?)",
         [run_id, target, command, started_at, ended_at, status, exit_code, message],
     )
+
+
+def mark_interrupted_runs(connection: duckdb.DuckDBPyConnection, *, current: str) -> None:
+    """Say `interrupted` of runs that never came to record their end.
+
+    Only one run of a target goes on at a time, so every other one still `running` was killed.
+    """
+    connection.execute(
+        "update raw.runs set status = 'interrupted' where status = 'running' and run_id <> ?",
+        [current],
+    )

@@ -414,6 +414,11 @@ def test_incremental_equals_full_refresh(tmp_path: Path, checkpoint: Path) -> No
     for table, rows in incremental.items():
         assert rows == refreshed[table], table
 
+    project.dbt("run", "--select", "fct_posts", "fct_reviews", "--vars", "publish_texts: 'false'")
+    texts = "select count(text), count(*) > 0 from marts.fct_posts"
+    assert project.query(texts) == [(0, True)]
+    assert project.query("select count(body) from marts.fct_reviews") == [(0,)]
+
 
 def _contents(project: TinyProject) -> dict[str, list[str]]:
     return {

@@ -26,7 +26,13 @@ from warehouse.commits import list_landed, recover
 from warehouse.errors import LoadError, LockedError
 from warehouse.landing import LandingWriter, read_cursor
 from warehouse.loading import load
-from warehouse.schema import ensure_raw_tables, open_work, record_run, write_settings
+from warehouse.schema import (
+    ensure_raw_tables,
+    mark_interrupted_runs,
+    open_work,
+    record_run,
+    write_settings,
+)
 from warehouse.tombstones import add_tombstones
 
 NOW = datetime(2026, 1, 5, 10, tzinfo=UTC)
@@ -455,8 +461,15 @@ def test_settings_and_runs_are_replaced(work):
         about = {"run_id": "r", "target": "demo", "command": "run", "started_at": NOW}
         record_run(connection, **about, status="running")
         record_run(connection, **about, status="failed", ended_at=NOW, exit_code=3, message="x")
+        for run_id in ("killed", "now"):
+            record_run(connection, **{**about, "run_id": run_id}, status="running")
+        mark_interrupted_runs(connection, current="now")
     assert rows(work, "select key, value from raw.settings") == [("a", "2")]
-    assert rows(work, "select run_id, status, exit_code from raw.runs") == [("r", "failed", 3)]
+    assert rows(work, "select run_id, status, exit_code from raw.runs order by run_id") == [
+        ("killed", "interrupted", None),
+        ("now", "running", None),
+        ("r", "failed", 3),
+    ]
 
 
 def test_a_connection_keeps_its_settings(landing):

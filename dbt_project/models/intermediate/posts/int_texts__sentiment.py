@@ -1,4 +1,7 @@
-"""One row per distinct text of posts and reviews, with the score that the engine gave it."""
+"""One row per distinct text of posts and reviews, with the score that the engine gave it.
+
+The engine uses every core while there are new texts.
+"""
 
 from udfs.dbt_sentiment import score_texts
 
