@@ -28,6 +28,7 @@ VOLATILE = {
 SETTINGS = """
 [target]
 simulated = true
+cutoff_at = 2026-02-01T00:00:00Z
 [sources.simulated]
 seed = 11
 start_date = 2026-01-05
