@@ -40,7 +40,7 @@ lint: $(VENV)/.installed-dev ## ruff, mypy and sqlfluff
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/sqlfluff lint dbt_project --nofail-on-warnings --disable-progress-bar
+	$(BIN)/sqlfluff lint dbt_project --disable-progress-bar
 
 format: $(VENV)/.installed-dev ## put Python code into its form
 	$(BIN)/ruff check --fix .

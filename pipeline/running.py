@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import os
 import secrets
 import shutil
@@ -21,6 +19,7 @@ from pipeline.building import build, run_dbt
 from pipeline.catalogue import read_catalogue
 from pipeline.console import clean, err, meter, out
 from pipeline.extracting import Pulled, extract
+from pipeline.fingerprints import BUILT, PUBLISHED, fingerprint, read_mark, write_mark
 from pipeline.paths import PROJECT_ROOT
 from pipeline.secrets import redact
 from pipeline.settings import Settings
@@ -32,8 +31,6 @@ from warehouse.schema import mark_interrupted_runs, open_work, record_run, write
 
 EXIT_DONE, EXIT_FAILED, EXIT_PARTIAL, EXIT_NOTHING = 0, 1, 3, 4
 ALL_STEPS = ("extract", "load", "build", "publish", "charts", "insights")
-CODE_THAT_BUILDS = ("dbt_project", "udfs")
-"""Folders whose change makes a build necessary although no data came in."""
 
 TEXT_COLUMNS = ("text", "title", "body")
 """Columns of the marts that hold what people wrote."""
@@ -268,11 +265,13 @@ def _build(run: Run, say: Callable[[str], None]) -> None:
         )
     with open_work(paths.work) as connection:
         _record_start(run, connection)
-    fingerprint = _fingerprint(run)
-    if not run.full_refresh and _built(paths.state) == fingerprint and paths.published.exists():
+    current = fingerprint(run.settings, sql_settings(run))
+    built = paths.state / BUILT
+    if not run.full_refresh and read_mark(built) == current and paths.published.exists():
         say("nothing new since the last build")
         return
-    _forget_built(paths.state)
+    # A build that is killed half-way leaves no mark, so the next run does not skip it.
+    built.unlink(missing_ok=True)
     with meter("build") as progress:
         result = build(run.settings, progress, full_refresh=run.full_refresh)
     tested = sum(result.counts.values())
@@ -280,19 +279,19 @@ def _build(run: Run, say: Callable[[str], None]) -> None:
     if result.warnings:
         say(f"{len(result.warnings)} warnings")
         run.notes.extend(result.warnings)
-    _note_built(paths.state, fingerprint)
+    write_mark(built, current)
 
 
 def _publish(run: Run, say: Callable[[str], None]) -> None:
     paths = run.settings.paths
-    if _built(paths.state) is None:
+    current = read_mark(paths.state / BUILT)
+    if current is None:
         raise NothingBuiltError(
             f"There is no finished build of {run.settings.name} to publish.",
             "Run social-signals build.",
         )
-    marker = paths.state / "published.json"
-    fingerprint = _fingerprint(run)
-    if paths.published.exists() and _read(marker) == fingerprint:
+    published = paths.state / PUBLISHED
+    if paths.published.exists() and read_mark(published) == current:
         say("already published")
     else:
         tables = publish(
@@ -300,7 +299,7 @@ def _publish(run: Run, say: Callable[[str], None]) -> None:
             paths.published,
             without_text_columns=() if run.settings.publish.texts else TEXT_COLUMNS,
         )
-        _write(marker, fingerprint)
+        write_mark(published, current)
         say(f"{len(tables)} tables in {_shown(paths.published)}")
     _note_emptiness(run)
 
@@ -363,56 +362,6 @@ STEPS: dict[str, Callable[[Run, Callable[[str], None]], None]] = {
     "insights": _insights,
     "docs": _docs,
 }
-
-
-def _fingerprint(run: Run) -> str:
-    """What a build rests on: loaded files, forgotten records, settings, catalogue and code."""
-    parts = sql_settings(run)
-    # A later cut-off matters from one day to the next, not from one minute to the next.
-    parts["cutoff_at"] = str(parts["cutoff_at"])[:10]
-    digest = hashlib.sha256(json.dumps(parts, sort_keys=True).encode())
-    with open_work(run.settings.paths.work) as connection:
-        for query in (
-            "select coalesce(max(load_id), 0), count(*) from raw.load_log",
-            "select count(*), cast(max(created_at) as varchar) from raw.tombstones",
-        ):
-            digest.update(repr(connection.execute(query).fetchall()).encode())
-    files = [
-        file
-        for folder in CODE_THAT_BUILDS
-        for file in (PROJECT_ROOT / folder).rglob("*")
-        if file.suffix in {".py", ".sql", ".yml", ".csv", ".json"}
-        and not {"target", "logs", "__pycache__"} & set(file.relative_to(PROJECT_ROOT).parts)
-    ]
-    for file in sorted({*files, *run.settings.catalogue_folder.glob("*.csv")}):
-        digest.update(str(file.name).encode() + hashlib.sha256(file.read_bytes()).digest())
-    return digest.hexdigest()
-
-
-def _built(state: Path) -> str | None:
-    return _read(state / "built.json")
-
-
-def _forget_built(state: Path) -> None:
-    (state / "built.json").unlink(missing_ok=True)
-
-
-def _note_built(state: Path, fingerprint: str) -> None:
-    _write(state / "built.json", fingerprint)
-
-
-def _read(file: Path) -> str | None:
-    try:
-        return str(json.loads(file.read_text(encoding="utf-8"))["fingerprint"])
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
-
-
-def _write(file: Path, fingerprint: str) -> None:
-    file.parent.mkdir(parents=True, exist_ok=True)
-    temporary = file.with_suffix(".tmp")
-    temporary.write_text(json.dumps({"fingerprint": fingerprint}), encoding="utf-8")
-    temporary.replace(file)
 
 
 def _shown(path: Path) -> str:

@@ -127,7 +127,7 @@ allowed as (
     where product_id not in (select each.product_id from excluding_products as each)
 ),
 
-{#- Of spans within each other the longest counts: "claude code" is not claude. -#}
+{#- Of spans within each other the longest counts: "quillo code" is not quillo. -#}
 with_longer as (
     select
         *,

@@ -40,7 +40,7 @@ as_written as (
     where len(words) > 0
 ),
 
-{#- "claude code" is also #claude code and #claudecode. -#}
+{#- "quillo code" is also #quillo code and #quillocode. -#}
 hashtags as (
     select
         product_id,

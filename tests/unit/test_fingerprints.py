@@ -1,0 +1,65 @@
+"""A build is skipped only when nothing that it rests on has changed."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from pipeline.fingerprints import fingerprint, read_mark, write_mark
+from pipeline.settings import Settings, load_settings
+from warehouse.schema import ensure_raw_tables, open_work
+from warehouse.tombstones import add_tombstones
+
+NOW = datetime(2026, 1, 5, tzinfo=UTC)
+CALM = {"currency": "EUR", "cutoff_at": "2026-01-05T09:00:00+00:00"}
+
+
+@pytest.fixture
+def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
+    monkeypatch.setenv("SOCIAL_SIGNALS_DATA", str(tmp_path / "data"))
+    catalogue = tmp_path / "catalogue"
+    catalogue.mkdir()
+    (catalogue / "products.csv").write_text("product_id\n", encoding="utf-8")
+    file = tmp_path / "shop.toml"
+    file.write_text(f'[target]\ncatalogue = "{catalogue}"\n', encoding="utf-8")
+    loaded = load_settings(file)
+    with open_work(loaded.paths.work) as connection:
+        ensure_raw_tables(connection, [("x", "posts")])
+    return loaded
+
+
+def test_the_same_state_has_the_same_fingerprint_all_day(settings: Settings) -> None:
+    later = {**CALM, "cutoff_at": "2026-01-05T23:00:00+00:00"}
+    assert fingerprint(settings, CALM) == fingerprint(settings, later)
+
+
+def test_settings_day_and_catalogue_change_it(settings: Settings) -> None:
+    first = fingerprint(settings, CALM)
+    assert fingerprint(settings, {**CALM, "currency": "USD"}) != first
+    assert fingerprint(settings, {**CALM, "cutoff_at": "2026-01-06T09:00:00+00:00"}) != first
+    (settings.catalogue_folder / "products.csv").write_text("product_id\nx\n", encoding="utf-8")
+    assert fingerprint(settings, CALM) != first
+
+
+def test_a_forgotten_record_changes_it(settings: Settings) -> None:
+    first = fingerprint(settings, CALM)
+    with open_work(settings.paths.work) as connection:
+        add_tombstones(
+            connection,
+            settings.paths.landing,
+            [("x", "posts", "1")],
+            reason="asked",
+            created_at=NOW,
+        )
+    assert fingerprint(settings, CALM) != first
+
+
+def test_marks_are_read_back_and_damage_is_no_mark(tmp_path: Path) -> None:
+    mark = tmp_path / "state" / "built.json"
+    assert read_mark(mark) is None
+    write_mark(mark, "abc")
+    assert read_mark(mark) == "abc"
+    mark.write_text("{", encoding="utf-8")
+    assert read_mark(mark) is None
