@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -46,10 +47,10 @@ def test_stored_predictions_hold_no_text() -> None:
 
 
 def test_threshold_follows_from_the_validation_texts(content: dict) -> None:
-    table = pq.read_table(MODEL / "predictions.parquet").to_pandas()
-    chosen = table[table["part"] == "tweeteval_val"]
-    scores = chosen[["p_negative", "p_neutral", "p_positive"]].to_numpy().astype("float64")
-    threshold = card.low_confidence_threshold(chosen["gold"].to_numpy().astype("int64"), scores)
+    table = pq.read_table(MODEL / "predictions.parquet", filters=[("part", "==", "tweeteval_val")])
+    names = ("p_negative", "p_neutral", "p_positive")
+    scores = np.stack([table[name].to_numpy().astype("float64") for name in names], axis=1)
+    threshold = card.low_confidence_threshold(table["gold"].to_numpy().astype("int64"), scores)
     assert threshold == content["low_confidence_below"]
 
 
