@@ -27,6 +27,8 @@ class PublishError(WarehouseError):
 class LockedError(WarehouseError):
     """Another process works on the same target or the same file."""
 
+    exit_code = 5
+
 
 def explain_os_error(error: OSError, *, doing: str, path: Path) -> tuple[str, str]:
     """Message and remedy for what the operating system refused while `doing` something."""

@@ -7,6 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from warehouse.lock import run_lock
+
 
 def run(*arguments: str, data: Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
@@ -52,3 +54,17 @@ def test_a_data_folder_that_is_a_file_is_named(tmp_path: Path) -> None:
     assert done.returncode == 1
     assert str(data) in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_a_second_run_is_told_who_is_working_with_a_code_of_its_own(tmp_path: Path) -> None:
+    with run_lock(tmp_path / "demo" / "run.lock", command="a long build"):
+        done = run("load", "--target", "demo", data=tmp_path)
+    assert done.returncode == 5
+    assert "a long build" in done.stderr
+    assert str(os.getpid()) in done.stderr
+
+
+def test_a_source_that_is_not_set_up_is_named(tmp_path: Path) -> None:
+    done = run("extract", "datasets", "--target", "demo", data=tmp_path)
+    assert done.returncode == 2
+    assert "[sources.datasets]" in done.stderr
