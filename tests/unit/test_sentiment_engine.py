@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import onnx
 import pyarrow as pa
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -308,7 +309,6 @@ def test_revision_names_everything_and_fits_a_folder(tiny: Path, tmp_path: Path)
 
 
 def test_graph_is_a_valid_onnx_file(tiny: Path) -> None:
-    onnx = pytest.importorskip("onnx")
     checkpoint = checkpoints.read(tiny)
     built = graph.build(checkpoint.weights, checkpoint.sizes, smoothing=None)
     parsed = onnx.load_from_string(built.model)
