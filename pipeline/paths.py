@@ -26,10 +26,6 @@ class TargetPaths:
         return self.folder / "landing"
 
     @property
-    def scores(self) -> Path:
-        return self.folder / "scores"
-
-    @property
     def state(self) -> Path:
         return self.folder / "state"
 
@@ -60,10 +56,6 @@ class TargetPaths:
     @property
     def dbt_target(self) -> Path:
         return self.folder / "dbt"
-
-    @property
-    def logs(self) -> Path:
-        return self.folder / "logs"
 
     @property
     def lock(self) -> Path:
