@@ -26,6 +26,7 @@ from udfs.sentiment.training.data import (
     read_own_labels,
     read_prefixed,
     read_semeval,
+    read_steam,
     read_tabbed_reviews,
     text_sha256,
     untokenise,
@@ -89,13 +90,19 @@ def settings(**changes: object) -> finetune.Settings:
     return finetune.Settings(**(defaults | changes))  # type: ignore[arg-type]
 
 
-def new_run(start: Path, folder: Path, chosen: finetune.Settings) -> finetune.Run:
+def new_run(
+    start: Path,
+    folder: Path,
+    chosen: finetune.Settings,
+    teacher: dict[str, np.ndarray] | None = None,
+) -> finetune.Run:
     return finetune.Run(
         model=command.Start(start).model(),
         tokenizer=finetune.load_tokenizer(start),
         examples=toy_examples(),
         settings=chosen,
         folder=folder,
+        teacher=teacher,
     )
 
 
@@ -142,6 +149,24 @@ def test_prefixed_classes_and_tokenised_words(tmp_path: Path) -> None:
     assert [example.label for example in read] == [NEGATIVE, NEUTRAL, POSITIVE]
     assert read[2].text == "superb!"
     assert untokenise("they do n't , ( it 's ) ok .") == "they don't, (it's) ok."
+
+
+def test_steam_reviews_begin_below_their_totals(tmp_path: Path) -> None:
+    (tmp_path / "game.csv").write_text(
+        ",1048640,,,,,,Reviews,\n,,english,3,1,2,33%,,\n"
+        "Review ID,Language,Created,Up,Purchased,Score,Upvotes,Review text (Original),Other\n"
+        '1,english,2025.00.19,✅,✅,0.5,0,"[h1]Fine[/h1] little game, bought twice",x\n'
+        "2,english,2025.00.19,❌,✅,0.5,0,a waste of money,x\n"
+        "3,german,2025.00.19,❌,✅,0.5,0,das ist nicht gut,not good at all\n"
+        "4,english,2025.00.19,✅,✅,0.5,0,very good,very good\n"
+        f"5,english,2025.00.19,✅,✅,0.5,0,{'long ' * 41},x\n",
+        encoding="utf-8",
+    )
+    (tmp_path / "other.csv").write_text("no,reviews\n", encoding="utf-8")
+    assert list(read_steam(tmp_path)) == [
+        Example("a waste of money", NEGATIVE, "steam"),
+        Example("Fine little game, bought twice", POSITIVE, "steam"),
+    ]
 
 
 def test_own_labels_name_their_faults(tmp_path: Path) -> None:
@@ -263,6 +288,15 @@ def test_loss_is_adjusted_by_the_share_of_classes_in_the_source() -> None:
     assert logits.grad[0, NEUTRAL] == 0
 
 
+def test_a_teacher_has_half_a_say_under_the_shares_of_the_source() -> None:
+    prior = np.log(np.array([[0.25, 1e-45, 0.75]] * 2, np.float32))
+    prior[:, NEUTRAL] = -np.inf
+    target = np.array([[0.0, 0.0, 1.0]] * 2, np.float32)
+    lesson = np.array([np.log(3.0), 9.0, 0.0], np.float32)  # 3 * .25 against 1 * .75
+    mixed = finetune.taught_targets(target, prior, [lesson, None], settings(teacher_share=0.5))
+    assert np.allclose(mixed, [[0.25, 0.0, 0.75], [0.0, 0.0, 1.0]])
+
+
 # --- training --------------------------------------------------------------------------
 
 
@@ -305,6 +339,34 @@ def test_a_checkpoint_of_other_settings_is_refused(start: Path, tmp_path: Path) 
     run.train(until=3)
     with pytest.raises(ValueError, match="other data or settings"):
         new_run(start, tmp_path / "run", settings(seed=9)).resume()
+
+
+def test_what_a_teacher_says_is_learned_kept_and_part_of_the_run(
+    start: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    examples = toy_examples()
+    cache = tmp_path / "training" / "teacher.npz"
+    heard = command.teach([start, start], examples, max_length=96, cache=cache)
+    tokenizer, texts = finetune.load_tokenizer(start), [example.text for example in examples]
+    alone = finetune.predict_logits(command.Start(start).model(), tokenizer, texts)
+    assert np.allclose(np.stack([heard[text] for text in texts]), alone, atol=1e-6)
+    with monkeypatch.context() as patch:
+        patch.setattr(finetune, "predict_logits", lambda *_, **__: pytest.fail("read twice"))
+        again = command.teach([start, start], examples, max_length=96, cache=cache)
+    assert all((again[text] == heard[text]).all() for text in texts)
+    assert command.teach([], examples, max_length=96, cache=cache) == {}
+
+    contrary = {example.text: np.eye(3, dtype=np.float32)[NEUTRAL] * 9 for example in examples}
+    chosen = settings(epochs=15.0, teacher_share=1.0, emoji_only=0, emoji_share=0.0)
+    runs = []
+    for number, teacher in enumerate((contrary, {})):
+        run = new_run(start, tmp_path / str(number), chosen, teacher)
+        run.train()
+        runs.append(finetune.predict_logits(run.model, tokenizer, texts).argmax(axis=1))
+    assert (runs[0] == NEUTRAL).mean() > 0.9
+    assert (runs[1] == NEUTRAL).mean() < 0.5
+    with pytest.raises(ValueError, match="other data or settings"):
+        new_run(start, tmp_path / "0", chosen).resume()
 
 
 def test_frozen_layers_stay(start: Path, tmp_path: Path) -> None:
@@ -365,17 +427,17 @@ def test_an_epoch_has_emoji_lessons_and_repeats() -> None:
     assert {example.source for example in taught[303:]} == {"emoji"}
 
 
-def test_the_second_phase_frees_everything() -> None:
-    first, second = command.phases(is_new=True, epochs=None)
-    assert first.frozen_layers == 2
-    assert second.frozen_layers == finetune.NOTHING_FROZEN
+def test_a_trained_checkpoint_bears_smaller_steps_only() -> None:
+    (new,) = command.phases(is_new=True, epochs=None)
     model = DistilBertForSequenceClassification(
         minilm.distilbert_config(vocab_size=120, dim=8, n_layers=3, n_heads=2, hidden_dim=8)
     )
-    finetune.parameter_groups(model, second)
+    finetune.parameter_groups(model, new)
     assert all(parameter.requires_grad for parameter in model.parameters())
-    (only,) = command.phases(is_new=False, epochs=1.0)
-    assert only.learning_rate < second.learning_rate
+    (own,) = command.phases(is_new=False, epochs=1.0)
+    assert own.epochs == 1.0
+    assert own.learning_rate < new.learning_rate
+    assert own.frozen_layers == 2
 
 
 # --- export ----------------------------------------------------------------------------
@@ -421,11 +483,12 @@ def test_the_command_trains_from_own_labels_and_writes_everything(
         lambda folder, corpus: calibrated.append((folder, len(corpus.train))),
     )
     arguments = ["--labels", str(own), "--start", str(start), "--output", str(output)]
-    assert command.main([*arguments, "--epochs", "1"]) == 0
+    assert command.main([*arguments, "--epochs", "1", "--teacher", str(start)]) == 0
     content = json.loads((output / "model.json").read_text(encoding="utf-8"))
     assert content["sha256"]["model.safetensors"] == export.file_sha256(
         output / "model.safetensors"
     )
+    assert "1 teacher" in content["training"]["note"]
     assert card.figures(output / "predictions.parquet") == content["figures"]
     assert card.render(content) == (output / "MODEL_CARD.md").read_text(encoding="utf-8")
     assert set(content["figures"]) == {"own", "emoji_held_out"}

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import hashlib
 import importlib
 import json
 import logging
 import sys
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -26,6 +27,7 @@ log = logging.getLogger(__name__)
 
 EMBEDDED = Path(__file__).resolve().parents[1] / "model"
 SELECTION_PARTS = ("tweeteval_val", "own")
+OWN_EPOCHS = 2.0
 START_SEED = 0  # of the new head: runs that are averaged must begin alike
 
 
@@ -49,24 +51,49 @@ class Start:
 def phases(*, is_new: bool, epochs: float | None) -> list[finetune.Settings]:
     """Settings of the phases, each of which begins with the average that the last ended with.
 
-    From MiniLM first with embeddings and two layers frozen, then shortly with everything
-    free (gradual unfreezing: Howard and Ruder 2018, "ULMFiT"). A checkpoint that has been
-    trained before bears one phase of smaller steps only.
+    From MiniLM one phase with everything free. A checkpoint that has been trained before
+    bears smaller steps only, with embeddings and two layers frozen.
     """
-    first = finetune.Settings()
+    settings = finetune.Settings()
     if not is_new:
-        only = replace(first, learning_rate=2e-5, head_rate_factor=1.0, emoji_only=60)
-        return [replace(only, epochs=epochs or only.epochs)]
-    second = replace(
-        first,
-        frozen_layers=finetune.NOTHING_FROZEN,
-        epochs=0.42,
-        learning_rate=6e-5,
-        head_rate_factor=2.0,
-        average_decay=0.99,
-        repeats=first.repeats | {"reviews_custrev": 2},
-    )
-    return [replace(first, epochs=epochs or first.epochs), second]
+        settings = replace(
+            settings,
+            frozen_layers=2,
+            epochs=OWN_EPOCHS,
+            learning_rate=2e-5,
+            head_rate_factor=1.0,
+            emoji_only=60,
+        )
+    return [replace(settings, epochs=epochs or settings.epochs)]
+
+
+def teach(
+    teachers: Sequence[Path], examples: Sequence[Example], *, max_length: int, cache: Path
+) -> dict[str, npt.NDArray[np.float32]]:
+    """What checkpoints say of the training texts: the mean of their logits, shape (3,), by text.
+
+    Read once and kept in `cache`, so that a killed training goes on without them.
+    """
+    if not teachers:
+        return {}
+    texts = [example.text for example in examples]
+    digest = hashlib.sha256("\n".join(texts).encode())
+    for folder in teachers:
+        digest.update(export.file_sha256(folder / export.MODEL_FILE).encode())
+    if cache.is_file():
+        with np.load(cache) as kept:
+            if str(kept["identity"]) == digest.hexdigest():
+                return dict(zip(texts, kept["logits"], strict=True))
+    total = np.zeros((len(texts), len(minilm.LABELS)), np.float32)
+    for folder in teachers:
+        log.info("%s reads %d texts", folder, len(texts))
+        tokenizer = finetune.load_tokenizer(folder)
+        model = Start(folder).model()
+        total += finetune.predict_logits(model, tokenizer, texts, max_length=max_length)
+    logits = total / np.float32(len(teachers))
+    cache.parent.mkdir(parents=True, exist_ok=True)
+    np.savez(cache, identity=np.array(digest.hexdigest()), logits=logits)
+    return dict(zip(texts, logits, strict=True))
 
 
 def train_phases(
@@ -76,6 +103,7 @@ def train_phases(
     *,
     runs: int,
     folder: Path,
+    teacher: Mapping[str, npt.NDArray[np.float32]] | None = None,
 ) -> list[dict[str, torch.Tensor]]:
     """Train every phase `runs` times; a killed training goes on where it stopped.
 
@@ -101,6 +129,7 @@ def train_phases(
                     token_dropout=0.06 if number % 2 == 0 else 0.0,
                 ),
                 folder=folder / f"phase{phase}_run{number}",
+                teacher=teacher,
             )
             run.resume()
             run.train()
@@ -217,9 +246,22 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
         help="own labels (columns text, label); training then starts from the embedded model",
     )
     parser.add_argument("--start", type=Path, help="checkpoint folder to start from instead")
+    parser.add_argument(
+        "--teacher",
+        type=Path,
+        action="append",
+        default=[],
+        metavar="FOLDER",
+        help="checkpoint of an earlier training, whose mean opinion (given several times) makes "
+        "half of each target",
+    )
     parser.add_argument("--name", default="minilm-distilbert-sentiment", help="revision name")
-    parser.add_argument("--runs", type=int, default=2, help="runs of each phase (default 2)")
-    parser.add_argument("--epochs", type=float, help="passes over the data (default 2)")
+    parser.add_argument(
+        "--runs", type=int, default=1, help="runs of each phase, averaged (default 1)"
+    )
+    parser.add_argument(
+        "--epochs", type=float, help="passes over the data (default 0.94, own labels 2)"
+    )
     parser.add_argument("--threads", type=int, help="processor threads (default: torch's)")
     options = parser.parse_args(arguments)
     if options.data is None and not options.labels:
@@ -238,8 +280,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         corpus = load_corpus(options.data, options.labels)
         log.info("%d texts to train on", len(corpus.train))
+        folder = options.output / "training"
+        teacher = teach(
+            options.teacher,
+            corpus.train,
+            max_length=chosen[0].max_length,
+            cache=folder / "teacher.npz",
+        )
         candidates = train_phases(
-            start, corpus, chosen, runs=options.runs, folder=options.output / "training"
+            start, corpus, chosen, runs=options.runs, folder=folder, teacher=teacher
         )
     except (ValueError, FileNotFoundError) as error:
         sys.stderr.write(f"{error}\n")
@@ -247,9 +296,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     model = choose(start, corpus, candidates)
     epochs = " and then ".join(f"{settings.epochs:g}" for settings in chosen)
     note = (
-        f"{options.runs} runs of {epochs} epochs: of these and their average, the one with the "
+        f"{options.runs} run(s) of {epochs} epochs: of these and their average, the one with the "
         "highest macro-recall on the validation texts."
     )
+    if options.teacher:
+        note += f" Half of each target is what {len(options.teacher)} teacher(s) said on average."
     finish(model, corpus, start, options.output, name=options.name, note=note)
     measured = json.loads((options.output / "model.json").read_text(encoding="utf-8"))["figures"]
     for part, values in measured.items():

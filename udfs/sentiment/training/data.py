@@ -8,6 +8,7 @@ The data folder holds any of these, each in the form in which it is published:
     sst/stsa.binary.dev               0 or 1 and a space before each sentence
     reviews/*_labelled.txt            text, tab, 0 or 1; records end in CR or LF
     reviews/custrev.all               0 or 1 and a space before each sentence
+    steam/*.csv                       Steam reviews with thumbs, below a block of totals
 
 A user's own labels come as a CSV with the columns `text` and `label`, the label being
 negative, neutral or positive (or 0, 1, 2).
@@ -34,6 +35,8 @@ _FINE_TO_LABEL = (NEGATIVE, NEGATIVE, NEUTRAL, POSITIVE, POSITIVE)
 _BINARY_TO_LABEL = (NEGATIVE, POSITIVE)
 _ESCAPE = re.compile(r"\\u([0-9a-fA-F]{4})|\\(\")|\\n")
 _HELD_OUT_OF = 5
+_STEAM_WORDS = range(3, 41)  # shorter ones are jokes, longer ones list for and against
+_STEAM_PER_CLASS = 4_000
 _NEAR = 40  # letters at either end that make two texts one
 
 
@@ -135,6 +138,34 @@ def read_tabbed_reviews(path: Path) -> Iterator[Example]:
         yield from _example(text, _BINARY_TO_LABEL[int(digit)], source)
 
 
+def read_steam(folder: Path) -> Iterator[Example]:
+    """Short English Steam reviews, thumbs up positive, down negative.
+
+    Of each class the first 4,000 by the hash of the text are taken: the thumbs of the games
+    at hand are mostly down.
+    """
+    found: dict[int, dict[str, Example]] = {NEGATIVE: {}, POSITIVE: {}}
+    for path in sorted(folder.glob("*.csv")):
+        with path.open(encoding="utf-8", errors="replace", newline="") as stream:
+            rows = csv.reader(stream)
+            header = next((row for row in rows if row and row[0] == "Review ID"), None)
+            if header is None:
+                continue
+            language, thumb = header.index("Language"), header.index("Up")
+            body = header.index("Review text (Original)")
+            for row in rows:
+                if len(row) <= body or row[language] != "english":
+                    continue
+                label = POSITIVE if row[thumb] == "\N{WHITE HEAVY CHECK MARK}" else NEGATIVE
+                text = re.sub(r"\[/?\w+(=[^\]]*)?\]", " ", row[body])  # [b], [/url]
+                if len(text.split()) in _STEAM_WORDS:
+                    for example in _example(text, label, "steam"):
+                        found[label][text_sha256(example.text)] = example
+    for examples in found.values():
+        for key in sorted(examples)[:_STEAM_PER_CLASS]:
+            yield examples[key]
+
+
 def read_own_labels(path: Path) -> Iterator[Example]:
     """A user's CSV with the columns `text` and `label`.
 
@@ -181,6 +212,7 @@ def load_corpus(folder: Path | None, own_labels: Iterable[Path] = ()) -> Corpus:
         if (folder / "sst" / "stsa.fine.train").is_file():
             train += read_prefixed(folder / "sst" / "stsa.fine.train", _FINE_TO_LABEL, "sst")
         train += read_semeval(folder / "semeval")
+        train += read_steam(folder / "steam")
         split += unique(_read_reviews(folder / "reviews"))
     for path in own_labels:
         split += read_own_labels(path)

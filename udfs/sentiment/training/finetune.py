@@ -9,6 +9,10 @@ and a review never teaches that sentences are not neutral.
 The weights that count are an exponential moving average over the steps. Every random
 choice follows from seed, epoch and step, so that a run that was killed and resumed ends
 with the same weights as one that was not.
+
+Labels of single annotators are noisy. With a teacher (weights that were trained before, or
+the mean of several) half of each target is what the teacher says of the text (Furlanello et
+al. 2018, "Born-Again Neural Networks").
 """
 
 from __future__ import annotations
@@ -19,7 +23,7 @@ import math
 import random
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -45,25 +49,26 @@ class Settings:
     """Choices of one run; the defaults are those of the shipped model."""
 
     seed: int = 1
-    epochs: float = 2.0
-    learning_rate: float = 8e-5
+    epochs: float = 0.94
+    learning_rate: float = 7e-5
     layer_decay: float = 0.9  # rate of a layer over the rate of the next higher one
     head_rate_factor: float = 5.0
     warmup_share: float = 0.06
     final_rate_share: float = 0.05
     weight_decay: float = 0.01
-    frozen_layers: int = 2  # besides the embeddings; 0: these alone
+    frozen_layers: int = NOTHING_FROZEN  # besides the embeddings; 0: these alone
     dropout: float = 0.1
     token_dropout: float = 0.0  # share of word pieces replaced by [MASK]
     label_smoothing: float = 0.05
+    teacher_share: float = 0.5  # of the target, for texts that a teacher has read
     tokens_per_batch: int = 1536
     max_length: int = 96
     average_decay: float = 0.998
     checkpoint_every: int = 200  # steps
     repeats: dict[str, int] = field(
         default_factory=lambda: {
-            "sst": 2,
-            "reviews_custrev": 1,
+            "sst": 3,
+            "reviews_custrev": 2,
             "reviews_amazon": 2,
             "reviews_yelp": 2,
             "reviews_imdb": 2,
@@ -191,6 +196,28 @@ def targets(
     return result
 
 
+def taught_targets(
+    target: npt.NDArray[np.float32],
+    priors: npt.NDArray[np.float32],
+    lessons: Sequence[npt.NDArray[np.float32] | None],
+    settings: Settings,
+) -> npt.NDArray[np.float32]:
+    """Mix into `target` (n, 3) what the teacher's logits say under the source's class shares.
+
+    `lessons` has the logits of each text, or None where the teacher has not read it.
+    """
+    result = target.copy()
+    for index, logits in enumerate(lessons):
+        if logits is None:
+            continue
+        adjusted = logits + priors[index]
+        weights = np.exp(adjusted - adjusted.max())
+        taught = weights / weights.sum()
+        share = settings.teacher_share
+        result[index] = (1 - share) * target[index] + share * taught
+    return result
+
+
 def parameter_groups(
     model: DistilBertForSequenceClassification, settings: Settings
 ) -> list[dict[str, Any]]:
@@ -261,8 +288,11 @@ class Run:
         examples: Sequence[Example],
         settings: Settings,
         folder: Path,
+        teacher: Mapping[str, npt.NDArray[np.float32]] | None = None,
     ) -> None:
+        """`teacher` has the logits, shape (3,), of texts that a teacher has read."""
         self.model = model
+        self.teacher = teacher or {}
         self.tokenizer = tokenizer
         self.examples = examples
         self.settings = settings
@@ -381,6 +411,8 @@ class Run:
         digest = hashlib.sha256(repr(sorted(asdict(self.settings).items())).encode())
         for example in self.examples:
             digest.update(f"{example.label} {example.text}\n".encode())
+            if example.text in self.teacher:
+                digest.update(self.teacher[example.text].astype(np.float32).tobytes())
         return digest.hexdigest()
 
     def _prepare(self, epoch: int) -> int:
@@ -395,7 +427,12 @@ class Run:
         )
         self._prior = np.stack([self.priors[example.source] for example in chosen])
         labels = np.array([example.label for example in chosen], np.int64)
-        self._target = targets(labels, self._prior, self.settings)
+        self._target = taught_targets(
+            targets(labels, self._prior, self.settings),
+            self._prior,
+            [self.teacher.get(example.text) for example in chosen],
+            self.settings,
+        )
         self._batches = batches_by_length(
             [len(row) for row in self._rows],
             tokens=self.settings.tokens_per_batch,
