@@ -10,7 +10,8 @@ from pathlib import Path
 def main() -> int:
     """Exit with the number of benchmarks that failed."""
     folder = Path(__file__).parent
-    names = sorted(file.stem for file in folder.glob("*.py") if not file.stem.startswith("_"))
+    modules = [file.stem for file in folder.glob("*.py") if not file.stem.startswith("_")]
+    names = sorted([*modules, *(file.parent.name for file in folder.glob("*/__main__.py"))])
     failed = []
     for name in names:
         print(f"== {name}", flush=True)
