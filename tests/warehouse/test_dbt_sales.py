@@ -18,6 +18,10 @@ import pyarrow as pa
 import pytest
 
 from tests.warehouse.dbt_builds import TinyProject, tiny_project
+from udfs.dbt_links import read_panels
+from udfs.lead_lag.cards import percent
+from udfs.lead_lag.gates import judge
+from udfs.lead_lag.panel import Options
 
 STAGING = (
     "stg_shopify__orders",
@@ -34,12 +38,18 @@ SALES_SIDE = (
     "dim_products",
     *STAGING,
     "path:models/intermediate/sales",
+    "path:models/intermediate/links",
     "path:models/marts/commerce",
     "path:models/marts/links",
     "path:models/marts/ops",
 )
-# Tests that also read staging tables of the posts side, which these warehouses lack.
-POSTS_SIDE = ("path:tests/posts",)
+# Tests that also read tables of the posts side, which these warehouses lack.
+POSTS_SIDE = (
+    "path:tests/posts",
+    "path:tests/topics",
+    "path:models/intermediate/topics",
+    "path:models/marts/topics",
+)
 ZONE = ZoneInfo("America/New_York")
 FIRST_DAY = date(2026, 1, 5)  # a Monday
 DAYS = 139
@@ -154,7 +164,8 @@ def add_posts_side(project: TinyProject, posts: list[tuple[Any, ...]] | None = N
                 case when sentiment_score > 0.2 then 'positive'
                     when sentiment_score < -0.2 then 'negative' else 'neutral' end
                     as sentiment_label,
-                sentiment_score, 'scored' as sentiment_status, true as is_simulated
+                sentiment_score, 'scored' as sentiment_status, 'revision-1' as model_revision,
+                true as is_simulated
             from given
             """
         )
@@ -468,18 +479,104 @@ def test_cards_are_worded_as_the_verdict_allows(shop: TinyProject) -> None:
     }
     assert set(cards) == {product["product_id"] for product in PRODUCTS}
     verdict, headline, detail, recommendation, evidence = cards["lead"]
-    assert verdict == "watchlist"
+    assert verdict == "social_leads"
     assert "3 days later" in headline
     assert "after accounting for weekday, trend and promotions" in detail
-    assert "%" not in headline + detail
-    assert "more days" in recommendation
+    assert "Lead (simulated): +1 SD of mood preceded +" in headline
+    assert "holdout test" in recommendation
     proof = json.loads(evidence)
     assert proof["lag_days"] == LEAD_DAYS
-    assert len(shop.query(proof["sql"])) == 29
+    assert len(shop.query(proof["sql"])) == 1
     assert cards["plain"][0] == "none"
     assert "no reliable link found" in cards["plain"][1]
-    assert cards["o'quiet"][1] == "O'Quiet: 0 of 90 days. No relationship claimed."
-    assert len(shop.query(json.loads(cards["o'quiet"][4])["sql"])) == 29
+    assert cards["o'quiet"][1] == "O'Quiet (simulated): 0 of 90 days. No relationship claimed."
+    assert len(shop.query(json.loads(cards["o'quiet"][4])["sql"])) == 1
+
+
+def test_the_sql_of_a_card_returns_every_number_on_it(shop: TinyProject) -> None:
+    cards = shop.query(
+        "select insight_id, headline, evidence, evidence_sql, uplift_ratio, data_hash,"
+        " model_revision from marts.mart_insights"
+    )
+    assert len(cards) >= len(PRODUCTS)
+    for insight_id, headline, evidence, sql, uplift, data_hash, revision in cards:
+        stated = json.loads(evidence)
+        found = shop.one(sql)
+        assert found, insight_id
+        for name, value in found.items():
+            shown = str(value) if isinstance(value, date) else value
+            assert stated[name] == shown, (insight_id, name)
+        assert set(stated) == set(found) | {"tables", "sql"}
+        if uplift is not None:
+            for edge in ("uplift_ratio", "uplift_high_ratio"):
+                assert percent(stated[edge]) in headline
+        assert len(data_hash) == 32
+        assert revision == "revision-1"
+
+
+def test_the_verdict_is_in_every_mart(shop: TinyProject) -> None:
+    found = shop.one(
+        "select l.verdict, l.lag_days, l.q_value, e.uplift_ratio, e.uplift_low_ratio,"
+        " e.minimum_detectable_effect_ratio, e.signal_sd_corrected / e.signal_sd as widened,"
+        " max(s.stability_ratio) as stability, count(*) as checks,"
+        " count(distinct s.check_kind) as kinds"
+        " from marts.mart_lead_lag as l"
+        " join marts.mart_effect as e using (product_id, signal, metric)"
+        " join marts.mart_link_stability as s using (product_id, signal, metric)"
+        " where l.product_id = 'lead' and l.is_primary group by all"
+    )
+    assert (found["verdict"], found["lag_days"]) == ("social_leads", LEAD_DAYS)
+    assert found["q_value"] <= 0.01
+    assert 0 < found["uplift_low_ratio"] < found["uplift_ratio"]
+    assert found["widened"] > 1, "the shipped model errs now and then"
+    assert found["stability"] >= 0.8
+    assert (found["kinds"], found["checks"]) == (3, 10)
+    # Curves after filtering stand beside those of the screen.
+    peak = shop.one(
+        "select lag_days, whitened_correlation, whitened_null_high"
+        " from marts.mart_lag_correlation where product_id = 'lead' and metric = 'units'"
+        " and signal = 'sentiment_mean' order by abs(whitened_correlation) desc limit 1"
+    )
+    assert peak["lag_days"] == LEAD_DAYS
+    assert peak["whitened_correlation"] > peak["whitened_null_high"] > 0
+
+
+def test_no_mart_holds_nan_or_infinity(shop: TinyProject) -> None:
+    columns = shop.query(
+        "select schema_name || '.' || table_name, column_name from duckdb_columns()"
+        " where schema_name = 'marts' and data_type in ('DOUBLE', 'FLOAT')"
+    )
+    assert len(columns) >= 40
+    for table, column in columns:
+        found = shop.query(f"select count(*) from {table} where isnan({column}) or isinf({column})")
+        assert found == [(0,)], (table, column)
+
+
+def test_the_gates_of_the_method_are_those_of_the_mart(shop: TinyProject) -> None:
+    """mart_sufficiency may close more (units stand for all sales), never less."""
+    in_sql = {
+        row[:3]: row[3]
+        for row in shop.query("select product_id, signal, metric, gate from marts.mart_sufficiency")
+    }
+    seen = set()
+    with duckdb.connect(str(shop.database), read_only=True) as connection:
+        relations = [
+            connection.sql(f"from {name}")
+            for name in (
+                "intermediate.int_daily__series",
+                "intermediate.int_daily__signals",
+                "marts.dim_products",
+            )
+        ]
+        for signal, metric, panel in read_panels(connection, *relations):
+            for product_id, gate in zip(
+                panel.product_ids, judge(panel, Options()).gate, strict=True
+            ):
+                expected = in_sql[product_id, signal, metric]
+                allowed = {expected} | ({"tested", "full"} if expected == "descriptive" else set())
+                assert gate in allowed, (product_id, signal, metric, expected)
+                seen.add(expected)
+    assert {"tested", "insufficient"} <= seen
 
 
 # Nothing, and next to nothing --------------------------------------------------------------------
@@ -513,7 +610,7 @@ def test_one_day_of_data_claims_nothing(tmp_path: Path) -> None:
     }
     assert project.query("select distinct gate from marts.mart_sufficiency") == [("insufficient",)]
     assert project.query("select headline from marts.mart_insights where product_id = 'plain'") == [
-        ("Plain: 1 of 90 days. No relationship claimed.",)
+        ("Plain (simulated): 1 of 90 days. No relationship claimed.",)
     ]
 
 

@@ -46,6 +46,8 @@ daily_posts as (
             count(*) filter (where posts.sentiment_label = 'positive')
             - count(*) filter (where posts.sentiment_label = 'negative')
         ) / nullif(count(posts.sentiment_score), 0) as net_sentiment,
+        count(*) filter (where posts.sentiment_label in ('positive', 'negative'))
+        / nullif(count(posts.sentiment_score), 0) as opinion_ratio,
         sum(posts.engagement_count) as engagement_count,
         bool_or(posts.is_simulated) as is_simulated,
     from posts
@@ -116,6 +118,19 @@ combined as (
         end as sentiment_se,
         case when calendar.is_observed_social then daily_posts.net_sentiment end
             as net_sentiment,
+        -- Of labels that are 1, 0 or -1.
+        case
+            when calendar.is_observed_social and daily_posts.scored_count > 1
+                then
+                    sqrt(
+                        greatest(
+                            0,
+                            daily_posts.opinion_ratio
+                            - daily_posts.net_sentiment * daily_posts.net_sentiment
+                        )
+                        / (daily_posts.scored_count - 1)
+                    )
+        end as net_sentiment_se,
         -- No post, no engagement; posts whose counts nobody reported stay unknown.
         case
             when not calendar.is_observed_social then null
@@ -194,6 +209,7 @@ final as (
         cast(sentiment_sd as double) as sentiment_sd,
         cast(sentiment_se as double) as sentiment_se,
         cast(net_sentiment as double) as net_sentiment,
+        cast(net_sentiment_se as double) as net_sentiment_se,
         cast(engagement_count as bigint) as engagement_count,
         cast(
             posts_count

@@ -39,6 +39,11 @@ lags as (
     select unnest(range(-14, 15)) as lag_days
 ),
 
+-- What the model in Python makes of the same pair, where it tests it.
+whitened as (
+    select * from {{ ref('int_links__lags') }}
+),
+
 final as (
     select
         sufficiency.product_id,
@@ -54,6 +59,8 @@ final as (
         cast(screen.q_value as double) as q_value,
         cast(screen.null_low as double) as null_low,
         cast(screen.null_high as double) as null_high,
+        cast(whitened.whitened_correlation as double) as whitened_correlation,
+        cast(whitened.whitened_band as double) as whitened_null_high,
         coalesce(screen.is_peak, false) as is_peak,
         case
             when
@@ -72,6 +79,12 @@ final as (
             and sufficiency.signal = screen.signal
             and sufficiency.metric = screen.metric
             and lags.lag_days = screen.lag_days
+    left join whitened
+        on
+            sufficiency.product_id = whitened.product_id
+            and sufficiency.signal = whitened.signal
+            and sufficiency.metric = whitened.metric
+            and lags.lag_days = whitened.lag_days
 )
 
 select
@@ -88,6 +101,8 @@ select
     q_value,
     null_low,
     null_high,
+    whitened_correlation,
+    whitened_null_high,
     is_peak,
     screen_verdict,
     is_simulated,

@@ -9,29 +9,41 @@ judged as (
         metric,
         metric_kind,
         metric_family,
+        -- Missing days have a gate of their own: the others count the open days of the
+        -- span, so that a stock-out of three days does not make 90 days 87.
         case
-            when days_observed < 60 then 'insufficient'
+            when days_observed = 0 or days_open < 60 then 'insufficient'
             when not has_variance then 'blocked'
             when missing_day_ratio > 0.10 then 'blocked'
             when coalesce(is_low_posts, true) or coalesce(is_low_outcome, false)
                 then 'descriptive'
-            when days_observed < 90 then 'descriptive'
-            when days_observed < 180 then 'tested'
+            when days_open < 90 or days_observed < 60 then 'descriptive'
+            when days_open < 180 then 'tested'
             else 'full'
         end as gate,
         days_observed,
+        days_open,
         days_expected,
         days_missing,
         missing_day_ratio,
         posts_per_day,
         units_per_day,
-        reviews_per_day,
         days_sold_ratio,
         mean_value,
         mood_reliability,
         has_variance,
         coalesce(is_low_posts, false) as is_low_posts,
         coalesce(is_low_outcome, false) as is_low_outcome,
+        case
+            when metric_family = 'sales' and units_per_day < 3 then 'units'
+            when metric_family = 'reviews' and reviews_per_day < 3 then 'reviews'
+            else metric
+        end as low_words,
+        case
+            when metric_family = 'sales' and units_per_day < 3 then units_per_day
+            when metric_family = 'reviews' and reviews_per_day < 3 then reviews_per_day
+            else outcome_per_day
+        end as low_value,
         is_simulated,
     from pairs
 ),
@@ -45,9 +57,9 @@ explained as (
         case
             when days_observed = 0
                 then 'no day has both ' || signal || ' and ' || metric
-            when days_observed < 60
+            when days_open < 60
                 then
-                    days_observed || ' of 90 days with both ' || signal || ' and '
+                    days_open || ' of 90 days with both ' || signal || ' and '
                     || metric
             when not has_variance
                 then signal || ' or ' || metric || ' never changes'
@@ -59,21 +71,26 @@ explained as (
                 then
                     days_missing || ' of ' || days_expected || ' open days are missing'
             when is_low_posts and is_low_outcome
-                then 'too few posts and too few sales a day: weekly or pooled'
+                then
+                    'fewer than 3 posts and fewer than 3 ' || low_words
+                    || ' a day: weekly or pooled'
             when is_low_posts
                 then 'fewer than 3 posts a day: weekly or pooled'
-            when is_low_outcome and metric_family = 'sales'
-                then 'fewer than 3 units a day: weekly or pooled'
             when is_low_outcome
-                then 'fewer than 3 reviews a day: weekly or pooled'
+                then 'fewer than 3 ' || low_words || ' a day: weekly or pooled'
+            when gate = 'descriptive' and days_open >= 90
+                then
+                    days_observed || ' of 60 days with both in stock: described, '
+                    || 'not tested'
             when gate = 'descriptive'
-                then days_observed || ' of 90 days: described, not tested'
+                then days_open || ' of 90 days: described, not tested'
             when gate = 'tested'
-                then days_observed || ' days: tested; some tests need 180'
-            else days_observed || ' days: every test applies'
+                then days_open || ' days: tested; some tests need 180'
+            else days_open || ' days: every test applies'
         end as reason,
         days_observed,
-        case when days_observed < 90 then 90 else 180 end as days_needed,
+        days_open,
+        case when days_open < 90 then 90 else 180 end as days_needed,
         missing_day_ratio,
         posts_per_day,
         units_per_day,
@@ -83,18 +100,18 @@ explained as (
             concat_ws(
                 '; ',
                 case
-                    when days_observed < 90
+                    when days_open < 90
                         then
-                            {{ lag_screen_more_days('(90 - days_observed)') }}
+                            {{ lag_screen_more_days('(90 - days_open)') }}
                             || ' with both ' || signal
                             || ' and ' || metric
-                    when days_observed < 180
+                    when days_open < 180
                         then
-                            {{ lag_screen_more_days('(180 - days_observed)') }}
+                            {{ lag_screen_more_days('(180 - days_open)') }}
                             || ' for every test'
                 end,
                 case
-                    when days_observed >= 60 and not has_variance
+                    when days_open >= 60 and not has_variance
                         then 'a series that changes'
                 end,
                 case
@@ -110,16 +127,9 @@ explained as (
                             || ' a day of 3 needed'
                 end,
                 case
-                    when
-                        days_observed > 0
-                        and is_low_outcome
-                        and metric_family = 'sales'
-                        then
-                            'units: ' || format('{:.1f}', units_per_day)
-                            || ' a day of 3 needed'
                     when days_observed > 0 and is_low_outcome
                         then
-                            'reviews: ' || format('{:.1f}', reviews_per_day)
+                            low_words || ': ' || format('{:.1f}', low_value)
                             || ' a day of 3 needed'
                 end
             ),
@@ -150,6 +160,7 @@ final as (
         reason,
         what_is_missing,
         cast(days_observed as bigint) as days_observed,
+        cast(days_open as bigint) as days_open,
         cast(days_needed as bigint) as days_needed,
         cast(missing_day_ratio as double) as missing_day_ratio,
         cast(posts_per_day as double) as posts_per_day,
@@ -169,6 +180,7 @@ select
     reason,
     what_is_missing,
     days_observed,
+    days_open,
     days_needed,
     missing_day_ratio,
     posts_per_day,
