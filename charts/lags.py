@@ -29,11 +29,13 @@ from charts.panels import (
     window_words,
 )
 from charts.reading import (
+    CLAIMS,
+    VERDICTS,
     Catalogue,
     Flags,
     LagCurve,
     Overview,
-    count_watchlist,
+    count_pairs,
     measure,
     open_published,
     read_catalogue,
@@ -80,9 +82,10 @@ PANEL_HEIGHT = _TITLE + _LABEL + _PLOT + _AXIS
 
 @dataclass(frozen=True, slots=True)
 class Screen:
-    """The curves of every product and what the screen says of all pairs together."""
+    """The curves of every product and the verdicts on all pairs together."""
 
     curves: tuple[LagCurve, ...]
+    pairs_claimed: int
     pairs_listed: int
     pairs_tested: int
 
@@ -93,7 +96,7 @@ def make(published: Path, output: Path, *, cutoff: datetime | None = None) -> li
         overview = read_overview(file, cutoff=cutoff)
         catalogue = read_catalogue(file)
         curves = tuple(read_lags(file, catalogue.subjects))
-        screen = Screen(curves, *count_watchlist(file))
+        screen = Screen(curves, *count_pairs(file))
     with house_style():
         sheet = draw(overview, catalogue, screen)
         return save(sheet.figure, output / "lags", title=QUESTION)
@@ -117,8 +120,9 @@ def draw(overview: Overview, catalogue: Catalogue, screen: Screen) -> Sheet:
 
 
 def _chosen(curves: Sequence[LagCurve]) -> list[LagCurve]:
-    """Watchlist first, then those with a curve, then the rest; each in the catalogue's order."""
-    order = sorted(curves, key=lambda c: (c.verdict != "watchlist", not _is_drawn(c)))
+    """Claims first, then the watchlist, then other curves; each in the catalogue's order."""
+    rank = {verdict: min(place, VERDICTS.index("none")) for place, verdict in enumerate(VERDICTS)}
+    order = sorted(curves, key=lambda c: (rank[c.verdict], not _is_drawn(c)))
     return order[:MOST_PANELS]
 
 
@@ -127,7 +131,9 @@ def _is_drawn(curve: LagCurve) -> bool:
 
 
 def verdict_words(curve: LagCurve) -> tuple[str, str]:
-    """The screen's verdict on one product and what it rests on; never more than a place to look."""
+    """The verdict on one product and what it rests on."""
+    if curve.verdict in CLAIMS:
+        return _claim_words(curve)
     if curve.verdict == "insufficient":
         return "insufficient", curve.missing or "too few days with both mood and sales"
     verdict = "no reliable link"
@@ -143,6 +149,28 @@ def verdict_words(curve: LagCurve) -> tuple[str, str]:
         # The band is one product's; the verdict also counts how many products were looked at.
         verdict += " once all products are counted"
     return verdict, detail
+
+
+def _claim_words(curve: LagCurve) -> tuple[str, str]:
+    """`mood precedes units by 3 days`, and its interval with n and q."""
+    claim, mood, outcome = curve.claim, measure(curve.signal).noun, measure(curve.metric).words
+    lag = abs(claim.lag_days) if claim and claim.lag_days else 0
+    days = f" by {plural(lag, 'day')}" if lag else ""
+    verdict = {
+        "social_leads": f"changes in {mood} precede {outcome}{days}",
+        "sales_lead": f"changes in {outcome} precede {mood}{days}",
+    }.get(curve.verdict, f"{mood} and {outcome} precede each other")
+    parts = []
+    if claim is not None and claim.uplift_low is not None and claim.uplift_high is not None:
+        low, high = (f"{100 * each:+.0f}" for each in (claim.uplift_low, claim.uplift_high))
+        parts.append(f"{low} to {high} % per +1 SD".replace("-", "\N{MINUS SIGN}"))
+    elif curve.verdict != "sales_lead":
+        parts.append("direction only")
+    if curve.q_value is not None:
+        parts.append(q_words(curve.q_value))
+    if claim is not None and claim.n_days is not None:
+        parts.append(f"n = {plural(claim.n_days, 'day')}".replace(" ", "\N{NO-BREAK SPACE}"))
+    return verdict, ", ".join(parts)
 
 
 def lag_words(lag: float) -> str:
@@ -196,16 +224,18 @@ def _heading(
     how = (
         "Each point: the correlation of mood with the outcome so many days later (right) or "
         "earlier (left), after removing weekday, trend, promotions and holidays. Grey: where all "
-        "29 correlations of a product without any link stay together 95 % of the time. q: share of "
-        "false alarms to expect among products at least this striking. A correlation is no cause."
+        "29 correlations of a product without any link stay together 95 % of the time. A claim "
+        "also passed the test on whitened series, both directions and all products counted; q: "
+        "share of false alarms to expect among the claims. A correlation is no cause."
     )
     pairs = (
-        f"Shown is the mood only: the screen also tests posts, engagement and other signals, "
-        f"{screen.pairs_listed:,} of {plural(screen.pairs_tested, 'tested pair')} "
-        f"{'is' if screen.pairs_listed == 1 else 'are'} on the watchlist (mart_lag_correlation)."
+        f"Shown is the mood only. Of {plural(screen.pairs_tested, 'tested pair')} with posts, "
+        f"engagement and other signals {screen.pairs_claimed:,} "
+        f"{'is' if screen.pairs_claimed == 1 else 'are'} claimed and {screen.pairs_listed:,} on "
+        "the watchlist (mart_insights says which)."
     )
     caption = [facts, how, f"{pairs} Source: {source_words(overview)}."]
-    rule = "watchlist first, then those with the most sales in the window"
+    rule = "claims first, then the watchlist, then those with the most sales in the window"
     left_out = choice_words(catalogue, len(shown), rule)
     if left_out:
         caption.insert(0, left_out)
@@ -219,8 +249,10 @@ def _heading(
 
 
 def headline(verdicts: Counter[str], noun: str) -> str:
-    """What the screen found over all products, in one sentence."""
+    """What was found over all products, in one sentence."""
     total = sum(verdicts.values())
+    if any(verdicts[verdict] for verdict in CLAIMS):
+        return _claims_headline(verdicts, noun, total)
     listed, none, thin = (verdicts[key] for key in ("watchlist", "none", "insufficient"))
     if not listed and not none:
         return "Not enough data to screen any product"
@@ -241,6 +273,30 @@ def headline(verdicts: Counter[str], noun: str) -> str:
     return f"{found}; {lacking}" if lacking else found
 
 
+def _claims_headline(verdicts: Counter[str], noun: str, total: int) -> str:
+    """`Mood precedes sales in 2 of 9 products; sales precede mood in 1, 1 on the watchlist`."""
+    first, both, back = (verdicts[verdict] for verdict in CLAIMS)
+    if total == 1:
+        return {
+            (1, 0): f"Changes in mood precede changes in {noun}",
+            (0, 1): f"Mood and {noun} precede each other",
+        }.get((first, both), f"Changes in {noun} precede changes in mood")
+    parts = [
+        (first, f"mood precedes {noun} in"),
+        (back, f"{noun} before mood in"),
+        (both, "each before the other in"),
+    ]
+    said = [f"{words} {count:,}" for count, words in parts if count]
+    rest = []
+    if verdicts["watchlist"]:
+        rest.append(f"{verdicts['watchlist']:,} on the watchlist")
+    if verdicts["none"]:
+        rest.append(f"no reliable link in {verdicts['none']:,}")
+    text = f"{', '.join(said)} of {total:,} products"
+    text = text[:1].upper() + text[1:]
+    return f"{text}; {', '.join(rest)}" if rest else text
+
+
 def _span(values: Sequence[int]) -> str:
     low, high = min(values), max(values)
     return f"{low:,}" if low == high else f"{low:,} to {high:,}"
@@ -255,7 +311,9 @@ def _keys(shown: Sequence[LagCurve], noun: str) -> tuple[Key, ...]:
     if any(_outside(curve).any() for curve in drawn):
         keys.append(Key("dot", OUTSIDE, "outside the band", MOOD_INK))
     if any(curve.peak is not None for curve in drawn):
-        keys.append(Key("ring", INK, "strongest lag"))
+        is_claimed = any(curve.verdict in CLAIMS for curve in drawn)
+        words = "lag of the claim, else the strongest" if is_claimed else "strongest lag"
+        keys.append(Key("ring", INK, words))
     return tuple(keys)
 
 
@@ -267,10 +325,14 @@ def _panel(sheet: Sheet, curve: LagCurve, place: tuple[float, float, float], lim
     sheet.text(
         fit(curve.subject.name, width, SIZE_TITLE, bold=True), left, top, SIZE_TITLE, bold=True
     )
-    colour = MOOD_INK if curve.verdict == "watchlist" else MUTED
+    is_claimed = curve.verdict in CLAIMS
+    colour = INK if is_claimed else MOOD_INK if curve.verdict == "watchlist" else MUTED
     verdict, detail = verdict_words(curve)
     below = top + line_height(SIZE_TITLE)
-    sheet.text(fit(verdict, width, SIZE_NOTE), left, below, SIZE_NOTE, colour=colour)
+    sheet.text(
+        fit(verdict, width, SIZE_NOTE, bold=is_claimed), left, below, SIZE_NOTE,
+        colour=colour, bold=is_claimed,
+    )  # fmt: skip
     label_top = top + _TITLE
     plot_top = label_top + _LABEL
     gutter = 0.38

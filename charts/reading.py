@@ -525,6 +525,82 @@ def number_or_none(value: float | Decimal | None) -> float | None:
     return number if math.isfinite(number) else None
 
 
+# Verdicts ---------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """What may be said of one signal and outcome of a product.
+
+    `lag_days` is above 0 where the signal comes first, below 0 where the outcome does; the uplift's
+    interval is a fraction per +1 SD, None where no size may be stated. `q_value` is that of the
+    direction that the verdict is about.
+    """
+
+    verdict: str
+    lag_days: int | None = None
+    uplift_low: float | None = None
+    uplift_high: float | None = None
+    q_value: float | None = None
+    n_days: int | None = None
+
+
+def read_claims(published: Published) -> dict[tuple[str, str, str], Claim]:
+    """The verdict of every product, signal and outcome that was tested or has a card.
+
+    A card goes before the test of the day: a first claim waits for stronger evidence. A claim
+    without a card counts as watchlist. Empty for a file of a version without mart_lead_lag.
+    Raises ChartError for a verdict that does not exist.
+    """
+    columns = ("product_id", "signal", "metric", "verdict", "is_claim", "q_value", "n_days")
+    if not published.has("mart_lead_lag", *columns):
+        return {}
+    claims = {
+        (row[0], row[1], row[2]): Claim(
+            _known_verdict(row[3], "mart_lead_lag"),
+            q_value=number_or_none(row[4]),
+            n_days=row[5],
+        )
+        for row in published.rows(
+            "select product_id, signal, metric, case when is_claim then 'watchlist' else verdict "
+            f"end, q_value, n_days from {published.table('mart_lead_lag')}"
+        )
+    }
+    stated = ("lag_days", "uplift_low_ratio", "uplift_high_ratio", "q_value", "reverse_q_value")
+    if not published.has("mart_insights", "n_days", *stated):
+        return claims
+    for row in published.rows(
+        "select product_id, signal, metric, verdict, lag_days, uplift_low_ratio, "
+        "uplift_high_ratio, case verdict when 'sales_lead' then reverse_q_value else q_value end, "
+        f"n_days from {published.table('mart_insights')} where signal is not null"
+    ):
+        claims[row[0], row[1], row[2]] = Claim(
+            _known_verdict(row[3], "mart_insights"),
+            lag_days=row[4],
+            uplift_low=number_or_none(row[5]),
+            uplift_high=number_or_none(row[6]),
+            q_value=number_or_none(row[7]),
+            n_days=row[8],
+        )
+    return claims
+
+
+def _known_verdict(verdict: str, table: str) -> str:
+    if verdict not in VERDICTS:
+        raise ChartError(
+            f"{table} holds the verdict {verdict!r}; known are {', '.join(VERDICTS)}.",
+            "The file was published by another version: build again with social-signals run.",
+        )
+    return verdict
+
+
+def verdict_of(gate: str | None, screened: str | None, claim: Claim | None) -> str:
+    """The verdict on a pair: a closed gate first, then the claim, then the screen alone."""
+    if claim is None:
+        return screen_verdict(gate, screened)
+    return "insufficient" if gate in UNTESTED_GATES else claim.verdict
+
+
 # The screen -------------------------------------------------------------------------------------
 
 
@@ -549,6 +625,7 @@ class LagCurve:
     q_value: float | None
     gate: str
     missing: str
+    claim: Claim | None = None
 
     @property
     def is_peak_outside(self) -> bool:
@@ -590,7 +667,8 @@ def read_lags(
             [signal, wanted],
         )
     }
-    return [_curve(subject, signal, curves, gates) for subject in subjects]
+    claims = read_claims(published)
+    return [_curve(subject, signal, curves, gates, claims) for subject in subjects]
 
 
 def _curve(
@@ -598,6 +676,7 @@ def _curve(
     signal: str,
     curves: dict[tuple[str, str], list[tuple[Any, ...]]],
     gates: dict[tuple[str, str], tuple[Any, ...]],
+    claims: dict[tuple[str, str, str], Claim],
 ) -> LagCurve:
     metric = subject.outcome or ""
     if subject.outcome is None or (subject.product_id, metric) not in {**curves, **gates}:
@@ -610,12 +689,19 @@ def _curve(
     numbers = {
         index: np.array([finite(row[index]) for row in rows], dtype=float) for index in range(4)
     }
+    claim = claims.get((subject.product_id, signal, metric))
+    claimed_lag = claim.lag_days if claim is not None and claim.verdict in CLAIMS else None
     peak = next((i for i, row in enumerate(rows) if row[4] is True), None)
+    if claimed_lag is not None:
+        peak = next((i for i, row in enumerate(rows) if row[0] == claimed_lag), peak)
     if peak is not None and math.isnan(numbers[1][peak]):
         peak = None
     at = rows[peak if peak is not None else 0] if rows else (None,) * 9
     verdicts = sorted({row[5] for row in rows if row[5]})
-    verdict = screen_verdict(gate, verdicts[0] if verdicts else None)
+    verdict = verdict_of(gate, verdicts[0] if verdicts else None, claim)
+    q_value = number_or_none(at[8])
+    if claim is not None and claim.q_value is not None:
+        q_value = claim.q_value
     return LagCurve(
         subject=subject,
         signal=signal,
@@ -628,13 +714,16 @@ def _curve(
         verdict=verdict,
         n_days=None if at[6] is None else int(at[6]),
         n_eff=number_or_none(at[7]),
-        q_value=number_or_none(at[8]),
+        q_value=q_value,
         gate=gate or "",
         missing=clean(missing_words(gate, reason, missing)),
+        claim=claim,
     )
 
 
-VERDICTS = ("none", "watchlist", "insufficient")
+CLAIMS = ("social_leads", "feedback", "sales_lead")
+SCREEN_VERDICTS = ("none", "watchlist", "insufficient")
+VERDICTS = (*CLAIMS, "watchlist", "none", "insufficient")
 UNTESTED_GATES = frozenset({"insufficient", "descriptive", "blocked"})
 
 
@@ -645,10 +734,10 @@ def screen_verdict(gate: str | None, verdict: str | None) -> str:
     """
     if gate in UNTESTED_GATES or verdict is None:
         return "insufficient"
-    if verdict not in VERDICTS:
+    if verdict not in SCREEN_VERDICTS:
         raise ChartError(
             f"mart_lag_correlation holds the verdict {verdict!r}; the screen alone gives only "
-            f"{', '.join(VERDICTS)}.",
+            f"{', '.join(SCREEN_VERDICTS)}.",
             "The file was published by another version: build again with social-signals run.",
         )
     return verdict
@@ -664,8 +753,13 @@ def missing_words(gate: str | None, reason: str | None, what_is_missing: str | N
     return words
 
 
-def count_watchlist(published: Published) -> tuple[int, int]:
-    """How many (product, signal, outcome) pairs are on the watchlist, and of how many tested."""
+def count_pairs(published: Published) -> tuple[int, int, int]:
+    """How many (product, signal, outcome) pairs are claimed, on the watchlist, and tested."""
+    claims = read_claims(published)
+    if claims:
+        found = Counter(claim.verdict for claim in claims.values())
+        claimed = sum(found[verdict] for verdict in CLAIMS)
+        return claimed, found["watchlist"], claimed + found["watchlist"] + found["none"]
     listed, tested = published.rows(
         f"""
         select count(distinct (product_id, signal, metric))
@@ -675,7 +769,7 @@ def count_watchlist(published: Published) -> tuple[int, int]:
         from {published.table("mart_lag_correlation")}
         """
     )[0]
-    return int(listed), int(tested)
+    return 0, int(listed), int(tested)
 
 
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")

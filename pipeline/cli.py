@@ -187,8 +187,9 @@ def docs(
 
 def register_other_commands() -> None:
     """Add the commands that live beside what they do."""
-    from pipeline import mapping_command, scoring
+    from pipeline import analysing, mapping_command, scoring
 
+    analysing.register(app)
     mapping_command.register(app)
     scoring.register(app)
 

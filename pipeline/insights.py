@@ -1,7 +1,7 @@
 """insights.json: what the marts say about each product, in a documented and versioned shape.
 
-Read from the published file only. The screen behind it yields `none`, `watchlist` or
-`insufficient`; no lead and no percentage is claimed. docs/insights_schema.md explains every field.
+Read from the published file only. What is claimed is what the cards of mart_insights claim; a file
+of a version without tests gives what its screen says. docs/insights_schema.md explains every field.
 """
 
 from __future__ import annotations
@@ -14,13 +14,14 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, get_args
 
 from pydantic import ValidationError
 
 from charts.reading import (
     MOOD,
     Catalogue,
+    Claim,
     Published,
     Subject,
     measure,
@@ -28,25 +29,32 @@ from charts.reading import (
     number_or_none,
     open_published,
     read_catalogue,
+    read_claims,
     read_overview,
-    screen_verdict,
+    verdict_of,
 )
 from charts.style import write_whole
 from pipeline.insights_schema import (
     SCHEMA_VERSION,
     Card,
+    Effect,
     Evidence,
     Insights,
+    Link,
     Pair,
     ProductInsights,
     RunMetadata,
-    Screen,
     Strongest,
     Verdict,
+    Verdicts,
     Window,
+)
+from pipeline.insights_schema import (
+    Claim as Statement,
 )
 from pipeline.summary import summarise
 from udfs.errors import SocialSignalsError
+from udfs.lead_lag.cards import CardFacts, write_card
 
 __all__ = ["InsightsError", "RunFacts", "summarise", "write_insights"]
 
@@ -122,9 +130,7 @@ def _collect(file: Published, run: RunFacts) -> Insights:
                 last_day=last,
                 days=(last - first).days + 1 if first and last else 0,
             ),
-            screen=Screen(
-                lag_days_from=-14,
-                lag_days_to=14,
+            verdicts=Verdicts(
                 products=_tally(product.verdict for product in products),
                 pairs=_tally(pair.verdict for pair in all_pairs),
             ),
@@ -143,15 +149,13 @@ def _collect(file: Published, run: RunFacts) -> Insights:
 
 def _tally(verdicts: Iterable[str]) -> dict[Verdict, int]:
     counts = Counter(verdicts)
-    return {
-        "none": counts["none"],
-        "watchlist": counts["watchlist"],
-        "insufficient": counts["insufficient"],
-    }
+    return {verdict: counts[verdict] for verdict in get_args(Verdict)}
 
 
 def _read_pairs(file: Published) -> dict[str, list[Pair]]:
-    """Every pair that has a gate or a curve, with its strongest lag, by product."""
+    """Every pair that has a gate or a curve, with what was found of it, by product."""
+    claims, links, effects = read_claims(file), _read_links(file), _read_effects(file)
+    stability = _read_stability(file)
     rows = file.rows(
         f"""
         with screened as (
@@ -182,8 +186,9 @@ def _read_pairs(file: Published) -> dict[str, list[Pair]]:
     )
     pairs: dict[str, list[Pair]] = {}
     for row in rows:
+        key = (row[0], row[1], row[2])
         try:
-            pair = _pair(row)
+            pair = _pair(row, claims.get(key), links.get(key), effects.get(key), stability.get(key))
         except ValidationError as error:
             problem = error.errors(include_url=False)[0]
             raise InsightsError(
@@ -195,7 +200,13 @@ def _read_pairs(file: Published) -> dict[str, list[Pair]]:
     return pairs
 
 
-def _pair(row: tuple[Any, ...]) -> Pair:
+def _pair(
+    row: tuple[Any, ...],
+    claim: Claim | None,
+    link: dict[str, Any] | None,
+    effect: dict[str, Any] | None,
+    stability: float | None,
+) -> Pair:
     return Pair(
         signal=row[1],
         metric=row[2],
@@ -207,9 +218,69 @@ def _pair(row: tuple[Any, ...]) -> Pair:
         missing_day_ratio=_number(row[8]),
         posts_per_day=_number(row[9]),
         units_per_day=_number(row[10]),
-        verdict=screen_verdict(row[3], row[11]),
+        verdict=verdict_of(row[3], row[11], claim),
         strongest=_strongest(row[12:]),
+        link=Link(**link) if link else None,
+        effect=Effect(**effect) if effect else None,
+        stability_ratio=_number(stability),
     )
+
+
+_LINK_NUMBERS = ("p_value", "q_value", "reverse_q_value")
+_LINK_COUNTS = ("lag_days", "width_days", "reverse_lag_days", "n_days", "products_tested")
+_EFFECT_NUMBERS = ("minimum_detectable_effect_ratio", "reliability_ratio", "signal_sd")
+
+
+def _read_links(file: Published) -> dict[tuple[str, str, str], dict[str, Any]]:
+    """What mart_lead_lag says of each pair; empty for a file without it."""
+    columns = ("verdict", *_LINK_NUMBERS, *_LINK_COUNTS)
+    return {
+        key: {"verdict_today": row.pop("verdict"), **row}
+        for key, row in _by_pair(file, "mart_lead_lag", columns).items()
+    }
+
+
+def _read_effects(file: Published) -> dict[tuple[str, str, str], dict[str, Any]]:
+    """What mart_effect says of each pair; empty for a file without it."""
+    columns = ("is_percentage_allowed", "percentage_reason", *_EFFECT_NUMBERS)
+    found = _by_pair(file, "mart_effect", columns)
+    for row in found.values():
+        row["is_percentage_allowed"] = row["is_percentage_allowed"] is True
+        row["percentage_reason"] = row["percentage_reason"] or ""
+    return found
+
+
+def _read_stability(file: Published) -> dict[tuple[str, str, str], float | None]:
+    """Share of the defensible choices that agree, by pair; empty for a file without them."""
+    if not file.has("mart_link_stability", "product_id", "signal", "metric", "stability_ratio"):
+        return {}
+    return {
+        (row[0], row[1], row[2]): row[3]
+        for row in file.rows(
+            "select product_id, signal, metric, max(stability_ratio) "
+            f"from {file.table('mart_link_stability')} group by 1, 2, 3"
+        )
+    }
+
+
+def _by_pair(
+    file: Published, table: str, columns: tuple[str, ...]
+) -> dict[tuple[str, str, str], dict[str, Any]]:
+    if not file.has(table, "product_id", "signal", "metric", *columns):
+        return {}
+    found = {}
+    for product_id, signal, metric, *values in file.rows(
+        f"select product_id, signal, metric, {', '.join(columns)} from {file.table(table)}"
+    ):
+        row = dict(zip(columns, values, strict=True))
+        for name in (*_LINK_NUMBERS, *_EFFECT_NUMBERS):
+            if name in row:
+                row[name] = _number(row[name])
+        for name in _LINK_COUNTS:
+            if name in row:
+                row[name] = _integer(row[name])
+        found[product_id, signal, metric] = row
+    return found
 
 
 def _strongest(row: tuple[Any, ...]) -> Strongest | None:
@@ -243,16 +314,28 @@ def _integer(value: float | Decimal | None) -> int | None:
     return None if number is None else int(number)
 
 
-def _read_cards(file: Published) -> dict[str, list[tuple[Any, ...]]]:
-    cards: dict[str, list[tuple[Any, ...]]] = {}
-    for row in file.rows(
-        f"""
-        select product_id, insight_id, signal, metric, verdict, headline, detail, recommendation,
-            caveat, evidence::varchar
-        from {file.table("mart_insights")} order by product_id, signal, metric, insight_id
-        """
+_CARD_COLUMNS = (
+    "insight_id", "signal", "metric", "verdict", "headline", "detail", "recommendation", "caveat",
+)  # fmt: skip
+_CLAIM_COLUMNS = (
+    "lag_days", "uplift_ratio", "uplift_low_ratio", "uplift_high_ratio", "q_value",
+    "reverse_q_value", "n_days", "look_status", "look_reason", "first_claimed_date",
+    "evidence_sql", "data_hash", "model_revision",
+)  # fmt: skip
+
+
+def _read_cards(file: Published) -> dict[str, list[dict[str, Any]]]:
+    """The cards by product; what an older file does not hold is None."""
+    there = [name for name in _CLAIM_COLUMNS if file.has("mart_insights", name)]
+    names = (*_CARD_COLUMNS, *there)
+    cards: dict[str, list[dict[str, Any]]] = {}
+    for product_id, evidence, *values in file.rows(
+        f"select product_id, evidence::varchar, {', '.join(names)} "
+        f"from {file.table('mart_insights')} order by product_id, signal, metric, insight_id"
     ):
-        cards.setdefault(row[0], []).append(row[1:])
+        row: dict[str, Any] = dict.fromkeys(_CLAIM_COLUMNS)
+        row |= dict(zip(names, values, strict=True))
+        cards.setdefault(product_id, []).append({**row, "evidence": evidence})
     return cards
 
 
@@ -322,7 +405,7 @@ def _model_revision(file: Published) -> str | None:
 def _product(
     subject: Subject,
     pairs: dict[str, list[Pair]],
-    cards: dict[str, list[tuple[Any, ...]]],
+    cards: dict[str, list[dict[str, Any]]],
     observed: dict[str, int],
     about: dict[str, tuple[str | None, str | None, bool]],
 ) -> ProductInsights:
@@ -344,12 +427,7 @@ def _product(
         days_observed=observed.get(subject.product_id, 0),
         posts_count=subject.posts_count,
         outcome_total=_total(subject.total),
-        verdict=main.verdict if main else chosen.verdict,
-        headline=chosen.headline,
-        detail=chosen.detail,
-        recommendation=chosen.recommendation,
-        caveat=chosen.caveat,
-        evidence=chosen.evidence,
+        **{name: getattr(chosen, name) for name in Statement.model_fields},
         pairs=own,
         cards=made,
     )
@@ -360,28 +438,28 @@ def _total(value: float | None) -> float | None:
     return None if value is None else round(value, 2)
 
 
-def _card(row: tuple[Any, ...], product_id: str) -> Card:
-    insight_id, signal, metric, verdict, headline, detail, recommendation, caveat, evidence = row
+def _card(row: dict[str, Any], product_id: str) -> Card:
+    texts = ("headline", "detail", "recommendation", "caveat")
+    ratios = ("uplift_ratio", "uplift_low_ratio", "uplift_high_ratio", "q_value", "reverse_q_value")
+    same = ("insight_id", "signal", "metric", "verdict", "look_status", "look_reason",
+            "first_claimed_date", "data_hash", "model_revision")  # fmt: skip
     return Card(
-        insight_id=insight_id,
-        signal=signal,
-        metric=metric,
-        verdict=verdict,
-        headline=headline or "",
-        detail=detail or "",
-        recommendation=recommendation or "",
-        caveat=caveat or "",
-        evidence=_evidence(product_id, signal, metric, evidence),
+        **{name: row[name] for name in same},
+        **{name: row[name] or "" for name in texts},
+        **{name: _number(row[name]) for name in ratios},
+        lag_days=_integer(row["lag_days"]),
+        n_days=_integer(row["n_days"]),
+        evidence=_evidence(product_id, row),
     )
 
 
-def _evidence(
-    product_id: str, signal: str | None, metric: str | None, evidence: str | None
-) -> Evidence:
-    details = _details(evidence)
+def _evidence(product_id: str, row: dict[str, Any]) -> Evidence:
+    details = _details(row["evidence"])
     sql = details.pop("sql", None)
+    if row["evidence_sql"]:
+        sql = row["evidence_sql"]
     if not isinstance(sql, str):
-        sql = evidence_sql(product_id, signal, metric)
+        sql = evidence_sql(product_id, row["signal"], row["metric"])
     return Evidence(sql=sql, details=details)
 
 
@@ -424,48 +502,61 @@ def evidence_sql(product_id: str, signal: str | None, metric: str | None) -> str
     )
 
 
-CAVEAT = (
-    "Could be wrong if something that is not tracked, such as a campaign or a press event, moved "
-    "both. A correlation says nothing about cause."
-)
-
-
 def compose_card(subject: Subject, pair: Pair | None) -> Card:
-    """A card in words for a product whose marts hold none, from its main pair."""
-    outcome = measure(subject.outcome).words if subject.outcome else "sales"
+    """A card for a product whose marts hold none, from its main pair. It claims nothing."""
     signal, metric = (pair.signal, pair.metric) if pair else (None, None)
-    evidence = Evidence(sql=evidence_sql(subject.product_id, signal, metric))
     verdict: Verdict = pair.verdict if pair else "insufficient"
-    place = "No correlation could be computed."
-    if pair is not None and pair.strongest is not None:
-        place = f"The strongest correlation lies {pair.strongest.words()}."
-    if verdict == "insufficient":
-        missing = ""
-        if pair is not None:
-            missing = missing_words(pair.gate, pair.reason, pair.what_is_missing)
-        headline = f"Not enough data on mood and {outcome}: no relationship claimed"
-        detail = missing or "No day has both a mood and an outcome."
-        recommendation = (
-            f"Collect what is missing first: {missing}"
-            if missing
-            else ("Check that posts mention the product and that its sales are mapped to it.")
+    link = pair.link if pair else None
+    effect = pair.effect if pair else None
+    missing = ""
+    if pair is not None:
+        missing = missing_words(pair.gate, pair.reason, pair.what_is_missing)
+    gate = pair.gate if pair else None
+    outcome = measure(subject.outcome).words if subject.outcome else "sales"
+    card = write_card(
+        CardFacts(
+            product_name=subject.name,
+            signal_words="mood",
+            metric_words=outcome,
+            verdict=verdict,
+            gate="blocked" if gate in {"tested", "full"} and verdict == "insufficient" else gate,
+            reason=missing or "no day has both a mood and an outcome",
+            what_is_missing=_collect_words(pair, missing),
+            days_observed=pair.days_observed if pair else 0,
+            days_needed=pair.days_needed if pair else None,
+            q=link.q_value if link else pair.strongest.q_value if pair and pair.strongest else None,
+            reverse_q=link.reverse_q_value if link else None,
+            n_days=(link.n_days if link else None) or (pair.days_observed if pair else None),
+            minimum_detectable_effect=effect.minimum_detectable_effect_ratio if effect else None,
+            products_tested=link.products_tested if link else None,
         )
-    elif verdict == "watchlist":
-        headline = f"Mood and {outcome} are on the watchlist: nothing is claimed yet"
-        detail = place
-        recommendation = "Collect more days before acting on it."
-    else:
-        headline = f"No reliable link found between mood and {outcome}"
-        detail = place
-        recommendation = f"Do not plan {outcome} on mood."
+    )
     return Card(
         insight_id=f"{subject.product_id}|composed",
         signal=signal,
         metric=metric,
         verdict=verdict,
-        headline=headline,
-        detail=detail,
-        recommendation=recommendation,
-        caveat=CAVEAT,
-        evidence=evidence,
+        lag_days=None,
+        uplift_ratio=None,
+        uplift_low_ratio=None,
+        uplift_high_ratio=None,
+        q_value=link.q_value if link else None,
+        reverse_q_value=link.reverse_q_value if link else None,
+        n_days=link.n_days if link else None,
+        look_status=None,
+        look_reason=None,
+        first_claimed_date=None,
+        headline=card.headline,
+        detail=card.detail,
+        recommendation=card.recommendation,
+        caveat=card.caveat,
+        evidence=Evidence(sql=evidence_sql(subject.product_id, signal, metric)),
+        data_hash=None,
+        model_revision=None,
     )
+
+
+def _collect_words(pair: Pair | None, missing: str) -> str:
+    if pair is None:
+        return "posts that mention the product, and sales that are mapped to it"
+    return missing_words(None, pair.what_is_missing, missing)

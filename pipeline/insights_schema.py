@@ -15,11 +15,24 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from charts.reading import MOOD
 
-SCHEMA_VERSION = "1.0"
+SCHEMA_VERSION = "2.0"
 SCHEMA_FILE = Path(__file__).with_name("insights.schema.json")
 MINUS = "\N{MINUS SIGN}"
 
-Verdict: TypeAlias = Literal["none", "watchlist", "insufficient"]
+Verdict: TypeAlias = Literal[
+    "social_leads", "sales_lead", "feedback", "watchlist", "none", "insufficient"
+]
+LookStatus: TypeAlias = Literal[
+    "none",
+    "insufficient",
+    "waiting",
+    "claimed",
+    "confirmed",
+    "weakening",
+    "changed",
+    "withdrawn",
+]
+CLAIMS: frozenset[Verdict] = frozenset({"social_leads", "sales_lead", "feedback"})
 Gate: TypeAlias = Literal["insufficient", "descriptive", "tested", "full", "blocked"]
 Number: TypeAlias = Annotated[float, Field(allow_inf_nan=False)]
 Ratio: TypeAlias = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
@@ -53,8 +66,32 @@ class Strongest(_Part):
         return f"{place}, {side} the null band".replace("-", MINUS)
 
 
+class Link(_Part):
+    """What the test of a pair says at this build, before the rule of repeated looks."""
+
+    verdict_today: Verdict
+    lag_days: Annotated[Count | None, Field(description="1 to 14, the signal first.")]
+    width_days: Count | None
+    p_value: Ratio | None
+    q_value: Ratio | None
+    reverse_lag_days: Annotated[Count | None, Field(description="1 to 14, the outcome first.")]
+    reverse_q_value: Ratio | None
+    n_days: Count | None
+    products_tested: Count | None
+
+
+class Effect(_Part):
+    """What the size of a link of this pair would rest on; sizes themselves are on the cards."""
+
+    minimum_detectable_effect_ratio: Number | None
+    reliability_ratio: Number | None
+    signal_sd: Number | None
+    is_percentage_allowed: bool
+    percentage_reason: str
+
+
 class Pair(_Part):
-    """A signal and an outcome of one product: may it be tested, and what did the screen see."""
+    """A signal and an outcome of one product: may it be tested, and what was found."""
 
     signal: str
     metric: str
@@ -68,6 +105,9 @@ class Pair(_Part):
     units_per_day: Number | None
     verdict: Verdict
     strongest: Strongest | None
+    link: Link | None
+    effect: Effect | None
+    stability_ratio: Ratio | None
 
 
 class Evidence(_Part):
@@ -77,13 +117,25 @@ class Evidence(_Part):
     details: dict[str, Any] = Field(default_factory=dict)
 
 
-class Card(_Part):
-    """One statement: about a pair, or about a product as a whole when the pair is null."""
+class Claim(_Part):
+    """What a card says in figures, and how it came to say it over repeated looks.
 
-    insight_id: str
-    signal: str | None
-    metric: str | None
+    `lag_days` is above 0 where the signal comes first and below 0 where the outcome does. The
+    uplift is a fraction of the outcome per +1 SD of the signal, with its simultaneous 95 %
+    interval; null where no size is stated.
+    """
+
     verdict: Verdict
+    lag_days: int | None
+    uplift_ratio: Number | None
+    uplift_low_ratio: Number | None
+    uplift_high_ratio: Number | None
+    q_value: Ratio | None
+    reverse_q_value: Ratio | None
+    n_days: Count | None
+    look_status: LookStatus | None
+    look_reason: str | None
+    first_claimed_date: date | None
     headline: str
     detail: str
     recommendation: str
@@ -91,7 +143,17 @@ class Card(_Part):
     evidence: Evidence
 
 
-class ProductInsights(_Part):
+class Card(Claim):
+    """One statement: about a pair, or about a product as a whole when the pair is null."""
+
+    insight_id: str
+    signal: str | None
+    metric: str | None
+    data_hash: str | None
+    model_revision: str | None
+
+
+class ProductInsights(Claim):
     """One product: its main card (mood against the outcome that stands for sales) and the rest."""
 
     product_id: str
@@ -102,12 +164,6 @@ class ProductInsights(_Part):
     days_observed: Annotated[Count, Field(description="Days with both a mood and an outcome.")]
     posts_count: Count
     outcome_total: Number | None
-    verdict: Verdict
-    headline: str
-    detail: str
-    recommendation: str
-    caveat: str
-    evidence: Evidence
     pairs: list[Pair]
     cards: list[Card]
 
@@ -133,11 +189,9 @@ class Window(_Part):
     days: Count
 
 
-class Screen(_Part):
-    """How many products (by their main pair) and pairs have which verdict."""
+class Verdicts(_Part):
+    """How many products (by their main card) and pairs have which verdict."""
 
-    lag_days_from: int
-    lag_days_to: int
     products: dict[Verdict, Count]
     pairs: dict[Verdict, Count]
 
@@ -145,13 +199,13 @@ class Screen(_Part):
 class Insights(_Part):
     """insights.json as a whole."""
 
-    schema_version: Literal["1.0"]
+    schema_version: Literal["2.0"]
     generated_at: AwareDatetime
     target: str
     is_simulated: bool
     run: RunMetadata
     window: Window
-    screen: Screen
+    verdicts: Verdicts
     products: list[ProductInsights]
 
 

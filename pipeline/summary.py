@@ -7,26 +7,30 @@ control characters and are never read as markup.
 from __future__ import annotations
 
 import json
-import unicodedata
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
-from rich.cells import cell_len, set_cell_size
 from rich.console import Console
-from rich.table import Table
-from rich.text import Text
 
-from charts.reading import measure, missing_words
+from charts.reading import VERDICTS, measure, missing_words
 from charts.style import plural, short_number
-from pipeline.insights_schema import MINUS, Insights, ProductInsights, Strongest
+from pipeline.insights_schema import CLAIMS, MINUS, Insights, ProductInsights, Strongest
+from pipeline.tables import Column, clean, say, show_table
+from udfs.lead_lag.cards import percent, q_words
 
 MOST_ROWS = 20
 _NAME_WIDTH = 28
 _NOTE_WIDTH = 72
-_STYLES = {"watchlist": "yellow", "insufficient": "dim", "none": ""}
+_LOOKS = {
+    "waiting": "waits for stronger evidence",
+    "confirmed": "confirmed",
+    "weakening": "claimed before, weakening",
+    "changed": "changed from an earlier claim",
+    "withdrawn": "an earlier claim is withdrawn",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,17 +39,6 @@ class Planted:
 
     words: str
     lag_days: int | None
-
-
-@dataclass(frozen=True, slots=True)
-class Column:
-    """A column of a summary table."""
-
-    title: str
-    align: Literal["left", "right"] = "left"
-    most: int = 16
-    """Cells: names beyond are cut, notes beyond are wrapped on a terminal and cut in plain text."""
-    is_note: bool = False
 
 
 def summarise(
@@ -58,7 +51,7 @@ def summarise(
     """Show the result of a run on `console` (standard output when None).
 
     `truth` names the truth file of a simulated target: where it exists, what was planted stands
-    beside what the screen found. A truth file that cannot be read is named in one line.
+    beside what was found. A truth file that cannot be read is named in one line.
     """
     console = console or Console(highlight=False)
     products = _ordered(insights.products)
@@ -66,10 +59,10 @@ def summarise(
     stamp = "SIMULATED DATA " if insights.is_simulated else ""
     window = insights.window
     days = f"{window.first_day} to {window.last_day}" if window.days else "no day"
-    _say(console, "")
-    _say(console, f"{stamp}{clean(insights.target)}: {plural(len(products), 'product')}, {days}")
+    say(console, "")
+    say(console, f"{stamp}{clean(insights.target)}: {plural(len(products), 'product')}, {days}")
     if not products:
-        _say(console, "The catalogue and the sources gave no product: nothing to show.")
+        say(console, "The catalogue and the sources gave no product: nothing to show.")
         return
     outcomes = {product.outcome for product in products if product.outcome}
     outcome = measure(next(iter(outcomes))).words if len(outcomes) == 1 else "outcome"
@@ -79,54 +72,67 @@ def summarise(
         Column("posts", "right"),
         Column(outcome, "right"),
         Column("verdict"),
+        Column("lag", "right"),
+        Column(f"{outcome} per +1 SD", most=_NAME_WIDTH),
+        Column("q", "right"),
         Column("strongest lag, or what is missing", most=_NOTE_WIDTH, is_note=True),
     )
-    _table(console, columns, [_row(product) for product in shown], [p.verdict for p in shown])
+    show_table(console, columns, [_row(product) for product in shown], [p.verdict for p in shown])
     if len(products) > len(shown):
         left = len(products) - len(shown)
-        _say(
+        say(
             console,
-            f"{left:,} more in insights.json (shown: watchlist first, then the most {outcome}).",
+            f"{left:,} more in insights.json (shown: claims first, then the watchlist, then the "
+            f"most {outcome}).",
         )
-    _say(console, _totals(insights))
+    say(console, _totals(insights))
     if insights.is_simulated and truth is not None and truth.is_file():
         _compare(console, shown, products, truth)
 
 
-def clean(text: str) -> str:
-    """Text from outside as one line without control, format and unassigned characters."""
-    kept = (
-        " " if character.isspace() else character
-        for character in unicodedata.normalize("NFC", text)
-        if character.isspace() or unicodedata.category(character)[0] != "C"
-    )
-    return " ".join("".join(kept).split())
-
-
 def _ordered(products: Sequence[ProductInsights]) -> list[ProductInsights]:
-    order = {"watchlist": 0, "none": 1, "insufficient": 2}
+    order = {verdict: place for place, verdict in enumerate(VERDICTS)}
     return sorted(
         products, key=lambda p: (order[p.verdict], -(p.outcome_total or 0.0), p.product_id)
     )
 
 
 def _row(product: ProductInsights) -> list[str]:
-    pair = product.main_pair()
-    strongest = pair.strongest if pair else None
-    if product.verdict == "insufficient":
-        note = missing_words(pair.gate, pair.reason, pair.what_is_missing) if pair else ""
-        note = note or "no day with both mood and an outcome"
-    else:
-        note = _where(strongest)
     total = product.outcome_total
+    low, high = product.uplift_low_ratio, product.uplift_high_ratio
+    interval = ""
+    if low is not None and high is not None:
+        interval = f"{percent(low).removesuffix(' %')} to {percent(high)}"
+    elif product.verdict in {"social_leads", "feedback"}:
+        interval = "direction only"
+    lag = product.lag_days
+    q_value = product.q_value if product.verdict != "sales_lead" else product.reverse_q_value
     return [
         product.product_name,
         f"{product.days_observed:,}",
         f"{product.posts_count:,}",
         MINUS if total is None else short_number(total),
         {"none": "no reliable link"}.get(product.verdict, product.verdict),
-        note,
+        "" if lag is None else f"{lag:+d}".replace("-", MINUS),
+        interval.replace("-", MINUS),
+        q_words(q_value).removeprefix("q ").removeprefix("= "),
+        _note(product),
     ]
+
+
+def _note(product: ProductInsights) -> str:
+    pair = product.main_pair()
+    if product.verdict == "insufficient":
+        note = missing_words(pair.gate, pair.reason, pair.what_is_missing) if pair else ""
+        return note or "no day with both mood and an outcome"
+    status = _LOOKS.get(product.look_status or "", "")
+    if product.verdict == "none" and not status:
+        effect = pair.effect if pair else None
+        if effect is not None and effect.minimum_detectable_effect_ratio is not None:
+            smallest = percent(effect.minimum_detectable_effect_ratio)
+            return f"{smallest} or more would have been detected"
+    place = _where(pair.strongest if pair else None)
+    return f"{status}; {place}" if status else place
 
 
 def _where(strongest: Strongest | None) -> str:
@@ -139,17 +145,21 @@ def _where(strongest: Strongest | None) -> str:
 
 
 def _totals(insights: Insights) -> str:
-    counts = insights.screen.products
+    counts = insights.verdicts.products
     parts = [
+        f"{counts['social_leads']:,} where mood precedes sales",
+        f"{counts['sales_lead']:,} the other way round",
+        f"{counts['feedback']:,} both",
         f"{counts['watchlist']:,} on the watchlist (nothing is claimed yet)",
         f"{counts['none']:,} without a reliable link",
         f"{counts['insufficient']:,} with too little data",
     ]
-    pairs = insights.screen.pairs
-    tested = pairs["none"] + pairs["watchlist"]
+    pairs = insights.verdicts.pairs
+    claimed = sum(pairs[verdict] for verdict in CLAIMS)
+    tested = claimed + pairs["none"] + pairs["watchlist"]
     return (
-        f"Mood against sales: {'; '.join(parts)}. "
-        f"All signals: {pairs['watchlist']:,} of {plural(tested, 'tested pair')} on the watchlist."
+        f"Mood against sales: {'; '.join(parts)}. All signals: {claimed:,} of "
+        f"{plural(tested, 'tested pair')} claimed, {pairs['watchlist']:,} on the watchlist."
     )
 
 
@@ -186,23 +196,28 @@ def _planted(entry: dict[str, Any]) -> Planted:
 
 
 def judge(product: ProductInsights, planted: Planted) -> tuple[str, str]:
-    """What the screen saw of what was planted, in words, and its class for the count."""
-    pair = product.main_pair()
-    strongest = pair.strongest if pair else None
-    if product.verdict == "insufficient" or strongest is None:
-        return "not screened", "open"
-    is_listed, is_outside = product.verdict == "watchlist", strongest.is_outside_null_band
+    """What was found of what was planted, in words, and its class for the count.
+
+    `right`, `missed` (nothing claimed of a link), `wrong` (a claim of what is not there) or `open`
+    (not tested).
+    """
+    lag, verdict = product.lag_days, product.verdict
+    if verdict == "insufficient":
+        return "not tested", "open"
+    is_claim = verdict in CLAIMS
+    listed = "on the watchlist, nothing claimed" if verdict == "watchlist" else "no link claimed"
     if planted.lag_days is None:
-        if is_listed:
-            return "a false alarm", "wrong"
-        where = "outside the band, but not listed:" if is_outside else "nothing outside the band,"
-        return f"{where} as planted", "right"
-    listed = "on the watchlist" if is_listed else "not listed"
-    if not is_listed and not is_outside:
-        return "missed: inside the band", "missed"
-    if abs(strongest.lag_days - planted.lag_days) <= 1:
-        return f"strongest at the planted lag, {listed}", "right" if is_listed else "missed"
-    return f"strongest at another lag, {listed}", "missed"
+        return ("a false claim", "wrong") if is_claim else (f"{listed}, as planted", "right")
+    if not is_claim:
+        return f"missed: {listed}", "missed"
+    if verdict == "feedback":
+        return "claimed in both directions", "wrong"
+    if lag is None or (lag > 0) != (planted.lag_days > 0):
+        return "claimed in the wrong direction", "wrong"
+    if abs(lag - planted.lag_days) > 1:
+        days = plural(abs(lag), "day")
+        return f"claimed, but at {days}", "missed"
+    return "found at the planted lag", "right"
 
 
 def _compare(
@@ -214,7 +229,7 @@ def _compare(
     try:
         planted = read_truth(truth)
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        _say(console, f"{truth} cannot be compared with: {error}. Extract again to renew it.")
+        say(console, f"{truth} cannot be compared with: {error}. Extract again to renew it.")
         return
     rows = [
         [product.product_name, planted[product.product_id].words,
@@ -224,14 +239,14 @@ def _compare(
     ]  # fmt: skip
     if not rows:
         return
-    _say(console, "")
-    _say(console, "Planted in the simulation, and what the screen saw of it:")
+    say(console, "")
+    say(console, "Planted in the simulation, and what was found of it:")
     columns = (
         Column("product", most=_NAME_WIDTH),
         Column("planted", most=_NOTE_WIDTH, is_note=True),
         Column("found", most=_NOTE_WIDTH, is_note=True),
     )
-    _table(console, columns, rows, [""] * len(rows))
+    show_table(console, columns, rows, [""] * len(rows))
     known = [product for product in products if product.product_id in planted]
     links = Counter(
         judge(p, planted[p.product_id])[1] for p in known if planted[p.product_id].lag_days
@@ -239,62 +254,9 @@ def _compare(
     nothing = Counter(
         judge(p, planted[p.product_id])[1] for p in known if not planted[p.product_id].lag_days
     )
-    _say(
+    say(
         console,
-        f"{plural(links.total(), 'planted link')}: {links['right']} listed with the strongest "
-        f"correlation within a day of the planted lag. {nothing.total()} without a link: "
-        f"{nothing['wrong']} listed wrongly. The screen itself claims no lead: it says where to "
-        "look and what to wait for.",
+        f"{plural(links.total(), 'planted link')}: {links['right']} found with direction and lag "
+        f"within a day, {links['missed']} missed, {links['wrong']} claimed wrongly. "
+        f"{plural(nothing.total(), 'product')} without a link: {nothing['wrong']} claimed wrongly.",
     )
-
-
-# Output -----------------------------------------------------------------------------------------
-
-
-def _say(console: Console, text: str) -> None:
-    console.print(Text(_writable(console, text)), soft_wrap=not console.is_terminal)
-
-
-def _writable(console: Console, text: str) -> str:
-    """What the output's encoding can hold; a pipe may be narrower than Unicode."""
-    return text.encode(console.encoding, "replace").decode(console.encoding)
-
-
-def _table(
-    console: Console,
-    columns: Sequence[Column],
-    rows: Sequence[Sequence[str]],
-    verdicts: Sequence[str],
-) -> None:
-    cells = [[_writable(console, clean(cell)) for cell in row] for row in rows]
-    if not console.is_terminal:
-        _plain(console, columns, cells)
-        return
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for column in columns:
-        table.add_column(
-            Text(column.title),
-            justify=column.align,
-            no_wrap=not column.is_note,
-            overflow="fold" if column.is_note else "ellipsis",
-            max_width=column.most,
-        )
-    for row, verdict in zip(cells, verdicts, strict=True):
-        table.add_row(*(Text(cell) for cell in row), style=_STYLES.get(verdict, ""))
-    console.print(table, soft_wrap=False)
-
-
-def _plain(console: Console, columns: Sequence[Column], rows: Sequence[Sequence[str]]) -> None:
-    lines = [[column.title for column in columns], *rows]
-    widths = [
-        min(max(cell_len(line[index]) for line in lines), column.most)
-        for index, column in enumerate(columns)
-    ]
-    for line in lines:
-        padded = []
-        for cell, width, column in zip(line, widths, columns, strict=True):
-            is_long = cell_len(cell) > width
-            text = set_cell_size(cell, width - 1).rstrip() + "…" if is_long else cell
-            space = " " * (width - cell_len(text))
-            padded.append(space + text if column.align == "right" else text + space)
-        _say(console, "  ".join(padded).rstrip())

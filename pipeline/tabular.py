@@ -1,4 +1,4 @@
-"""Rows of CSV, JSON lines and Parquet files, read and written a piece at a time."""
+"""Rows of CSV, TSV, JSON lines and Parquet files, read and written a piece at a time."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from udfs.errors import SocialSignalsError
 if TYPE_CHECKING:
     import pyarrow as pa
 
-SUFFIXES = (".csv", ".jsonl", ".parquet")
+SUFFIXES = (".csv", ".tsv", ".jsonl", ".parquet")
 _ROWS_PER_GROUP = 4_096
 # A spreadsheet runs a cell that begins with one of these as a formula.
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
@@ -50,6 +50,7 @@ def read_rows(file: Path, *, required: Sequence[str]) -> tuple[Iterator[Row], pa
     """
     readers: dict[str, Callable[[Path], tuple[Iterator[Row], pa.Schema | None]]] = {
         ".csv": _read_csv,
+        ".tsv": _read_tsv,
         ".jsonl": _read_jsonl,
         ".parquet": _read_parquet,
     }
@@ -79,8 +80,8 @@ def write_rows(
     if not file.parent.is_dir():
         raise TabularError(f"there is no folder {file.parent}.", "Make it, or write elsewhere.")
     try:
-        if suffix == ".csv":
-            count = _write_csv(temporary, rows)
+        if suffix in {".csv", ".tsv"}:
+            count = _write_csv(temporary, rows, "\t" if suffix == ".tsv" else ",")
         elif suffix == ".jsonl":
             count = _write_jsonl(temporary, rows)
         else:
@@ -112,14 +113,18 @@ def plain(value: Any) -> Any:  # noqa: ANN401
 
 
 def _read_csv(file: Path) -> tuple[Iterator[Row], None]:
-    return _csv_rows(file), None
+    return _csv_rows(file, ","), None
 
 
-def _csv_rows(file: Path) -> Iterator[Row]:
+def _read_tsv(file: Path) -> tuple[Iterator[Row], None]:
+    return _csv_rows(file, "\t"), None
+
+
+def _csv_rows(file: Path, delimiter: str) -> Iterator[Row]:
     csv.field_size_limit(sys.maxsize)
     # Bytes that are no UTF-8 pass through as they are: one bad name must not stop a file.
     with file.open(encoding="utf-8-sig", errors="surrogateescape", newline="") as opened:
-        reader = csv.DictReader(opened)
+        reader = csv.DictReader(opened, delimiter=delimiter)
         names = reader.fieldnames or []
         if len(set(names)) < len(names):
             raise TabularError(f"{file} names a column twice.", "Rename one of them.")
@@ -128,7 +133,7 @@ def _csv_rows(file: Path) -> Iterator[Row]:
                 if None in row:
                     raise TabularError(
                         f"{file}, line {reader.line_num}: more cells than the header names.",
-                        "Quote cells that hold a comma.",
+                        "Quote cells that hold the separator.",
                     )
                 yield row
         except csv.Error as error:
@@ -174,14 +179,16 @@ def _read_parquet(file: Path) -> tuple[Iterator[Row], pa.Schema]:
     return rows(), opened.schema_arrow
 
 
-def _write_csv(file: Path, rows: Iterator[Row]) -> int:
+def _write_csv(file: Path, rows: Iterator[Row], delimiter: str) -> int:
     count = 0
     with file.open("w", encoding="utf-8", errors="surrogateescape", newline="") as opened:
         writer: csv.DictWriter[str] | None = None
         for row in rows:
             if writer is None:
                 names = list(row)
-                writer = csv.DictWriter(opened, names, extrasaction="raise", lineterminator="\n")
+                writer = csv.DictWriter(
+                    opened, names, extrasaction="raise", lineterminator="\n", delimiter=delimiter
+                )
                 writer.writerow({name: _cell(name) for name in names})
             try:
                 writer.writerow({name: _cell(value) for name, value in row.items()})

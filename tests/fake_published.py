@@ -42,8 +42,34 @@ create table marts.mart_sufficiency (
 INSIGHTS = """
 create table marts.mart_insights (
     insight_id varchar, product_id varchar, signal varchar, metric varchar, verdict varchar,
-    headline varchar, detail varchar, recommendation varchar, caveat varchar, evidence json,
-    is_primary boolean, is_simulated boolean
+    headline varchar, detail varchar, recommendation varchar, caveat varchar, lag_days integer,
+    uplift_ratio double, uplift_low_ratio double, uplift_high_ratio double, q_value double,
+    reverse_q_value double, n_days bigint, look_status varchar, look_reason varchar,
+    first_claimed_date date, evidence json, evidence_sql varchar, data_hash varchar,
+    model_revision varchar, is_primary boolean, is_simulated boolean
+)
+"""
+LEAD_LAG = """
+create table marts.mart_lead_lag (
+    product_id varchar, signal varchar, metric varchar, verdict varchar, gate varchar,
+    reason varchar, family varchar, products_tested bigint, n_days bigint, lag_days integer,
+    width_days integer, p_value double, q_value double, reverse_lag_days integer,
+    reverse_p_value double, reverse_q_value double, is_claim boolean, is_primary boolean,
+    is_simulated boolean
+)
+"""
+EFFECT = """
+create table marts.mart_effect (
+    product_id varchar, signal varchar, metric varchar, verdict varchar, lag_days integer,
+    width_days integer, uplift_ratio double, uplift_low_ratio double, uplift_high_ratio double,
+    minimum_detectable_effect_ratio double, reliability_ratio double, signal_sd double,
+    n_days bigint, is_percentage_allowed boolean, percentage_reason varchar, is_simulated boolean
+)
+"""
+STABILITY = """
+create table marts.mart_link_stability (
+    product_id varchar, signal varchar, metric varchar, check_name varchar, agrees boolean,
+    stability_ratio double, is_simulated boolean
 )
 """
 OTHERS = (
@@ -60,7 +86,10 @@ OTHERS = (
 
 @dataclass(frozen=True)
 class Planted:
-    """A product of the fake file. `metric` puts its outcome into the long metrics, not in units."""
+    """A product of the fake file. `metric` puts its outcome into the long metrics, not in units.
+
+    `lag` is above 0 where the mood comes first; `verdict` is that of the card and of the test.
+    """
 
     product_id: str
     name: str
@@ -75,9 +104,9 @@ class Planted:
 
 
 NINE = (
-    Planted("chatty", "Chatty", 64, 31, 3, 0.34, "watchlist"),
+    Planted("chatty", "Chatty", 64, 31, 3, 0.34, "social_leads"),
     Planted("pixelmind", "PixelMind Pro", 12.5, 22, 1, 0.24, "watchlist"),
-    Planted("checkout", "One-Tap Checkout", 210, 45, -2, 0.29),
+    Planted("checkout", "One-Tap Checkout", 210, 45, -2, 0.29, "sales_lead"),
     Planted("numbers", "Number Cruncher", 30, 25),
     Planted("dash", "Dashboardly", 8, 26),
     Planted("insighter", "Insighter", 95, 24),
@@ -105,7 +134,7 @@ def make_published(
     random = np.random.default_rng(seed)
     connection = duckdb.connect(str(file))
     connection.execute("create schema marts")
-    for statement in (SIGNALS, LAGS, SUFFICIENCY, INSIGHTS, *OTHERS):
+    for statement in (SIGNALS, LAGS, SUFFICIENCY, INSIGHTS, LEAD_LAG, EFFECT, STABILITY, *OTHERS):
         connection.execute(statement)
     connection.execute(
         "insert into marts.fct_posts values ('x:1','x',?),('r:1','reddit',?)",
@@ -214,9 +243,9 @@ def _screen(
         rows.append(
             (*pair, lag, float(values[index]) if is_tested else None, days - abs(lag), days * 0.8,
              2.0 if is_tested else None, 0.05 if is_tested else None,
-             0.01 if is_tested else None, 0.04 if product.verdict == "watchlist" else 0.61,
+             0.01 if is_tested else None, 0.61 if product.verdict == "none" else 0.04,
              -width if is_tested else None, width if is_tested else None,
-             index == peak and is_tested, product.verdict, is_simulated)
+             index == peak and is_tested, _screened(product.verdict), is_simulated)
         )  # fmt: skip
     _insert(connection, "mart_lag_correlation", rows)
     missing = product.missing
@@ -226,11 +255,54 @@ def _screen(
         [(*pair, product.gate, missing or "enough days", days, 90, 0.0, float(product.posts),
           product.level, missing, product.gate == "full", is_simulated)],
     )  # fmt: skip
+    _claims(connection, product, pair, days, is_simulated)
+
+
+def _screened(verdict: str) -> str:
+    """What the screen alone may say where the test says more."""
+    return verdict if verdict in {"none", "watchlist", "insufficient"} else "watchlist"
+
+
+def _claims(
+    connection: duckdb.DuckDBPyConnection,
+    product: Planted,
+    pair: tuple[str, str, str],
+    days: int,
+    is_simulated: bool,
+) -> None:
+    verdict = product.verdict
+    is_tested = product.gate in {"tested", "full"}
+    is_claim = verdict in {"social_leads", "sales_lead", "feedback"}
+    q = 0.61 if verdict == "none" else 0.12 if verdict == "watchlist" else 0.004
+    q_value, reverse_q = (0.61, q) if verdict == "sales_lead" else (q, 0.7)
+    lag = product.lag if verdict != "none" else None
+    uplift = (0.2, 0.12, 0.31) if verdict in {"social_leads", "feedback"} else (None,) * 3
+    first = date(2026, 10, 1) if is_claim else None
+    status = "claimed" if is_claim else "insufficient" if not is_tested else "none"
     _insert(
         connection,
         "mart_insights",
-        [(f"{product.product_id}:{metric}", *pair, product.verdict,
+        [(f"{product.product_id}:{pair[2]}", *pair, verdict,
           f"Screen of {product.product_id}", "Detail in words.", "Collect more days.",
-          "An untracked campaign would look the same.",
-          json.dumps({"lag_days": product.lag}), True, is_simulated)],
+          "An untracked campaign would look the same.", lag, *uplift,
+          q_value if is_tested else None, reverse_q if is_tested else None,
+          days if is_tested else None, status, f"{status} at this look", first and str(first),
+          json.dumps({"lag_days": product.lag}), None, "0f1e2d", "abc123", True, is_simulated)],
     )  # fmt: skip
+    missing = product.missing
+    _insert(
+        connection,
+        "mart_lead_lag",
+        [(*pair, verdict, product.gate, missing or "enough days", "mood", 8,
+          days if is_tested else 0, abs(product.lag or 5) if is_tested else None,
+          1 if is_tested else None, 0.001 if is_tested else None, q_value if is_tested else None,
+          abs(product.lag or 2) if is_tested else None, 0.3 if is_tested else None,
+          reverse_q if is_tested else None, is_claim, True, is_simulated)],
+    )  # fmt: skip
+    if is_tested:
+        _insert(
+            connection,
+            "mart_effect",
+            [(*pair, verdict, abs(product.lag or 5), 1, 0.2, 0.12, 0.31, 0.14, 0.72, 0.11, days,
+              True, None, is_simulated)],
+        )  # fmt: skip

@@ -64,7 +64,7 @@ def lags_sheet(file: Path) -> style.Sheet:
         overview = reading.read_overview(published)
         catalogue = reading.read_catalogue(published)
         curves = tuple(reading.read_lags(published, catalogue.subjects))
-        screen = lags.Screen(curves, *reading.count_watchlist(published))
+        screen = lags.Screen(curves, *reading.count_pairs(published))
     with style.house_style():
         return lags.draw(overview, catalogue, screen)
 
@@ -189,10 +189,17 @@ def test_axes_name_their_units_and_the_direction(three: Path) -> None:
 def test_the_lag_picture_gives_verdict_and_strongest_lag(three: Path) -> None:
     shown = words(lags_sheet(three))
 
+    plain = [word.replace("\N{NO-BREAK SPACE}", " ") for word in shown]
+    assert "changes in mood precede units by 3 days" in shown
+    assert "+12 to +31 % per +1 SD, q = 0.004, n = 180 days" in plain
+    assert "changes in units precede mood by 2 days" in shown
+    assert "q = 0.004, n = 180 days" in plain
     assert "watchlist: nothing is claimed yet" in shown
-    assert "no reliable link once all products are counted" in shown
     assert any(word.startswith("+3 days, r = +0.") for word in shown)
-    assert any(word.startswith("strongest at +3 days, outside the band, q") for word in shown)
+    assert any(word.startswith("strongest at +1 day, inside the band, q = 0.12") for word in plain)
+    assert "Mood precedes sales in 1, sales before mood in 1 of 3 products" in said(
+        lags_sheet(three)
+    )
 
 
 def test_more_products_than_panels_are_counted_and_the_rule_is_stated(tmp_path: Path) -> None:
@@ -206,7 +213,7 @@ def test_more_products_than_panels_are_counted_and_the_rule_is_stated(tmp_path: 
     assert note in said(of_trends)
     assert "Product 14" in words(of_trends)
     assert "Product 1" not in words(of_trends)
-    assert "watchlist first, then" in said(of_lags)
+    assert "claims first, then the watchlist, then" in said(of_lags)
     assert "The listed one" in words(of_lags)
     assert len(of_lags.figure.axes) < 12 + 8
 
@@ -510,9 +517,17 @@ def test_verdicts_in_words() -> None:
         ({"watchlist": 2, "none": 6, "insufficient": 1},
          "2 of 9 products are on the watchlist; 6 show no reliable link, 1 lacks data"),
         ({"insufficient": 4}, "Not enough data to screen any product"),
+        ({"social_leads": 2, "sales_lead": 1, "watchlist": 1},
+         "Mood precedes sales in 2, sales before mood in 1 of 4 products; 1 on the watchlist"),
+        ({"social_leads": 2, "none": 5},
+         "Mood precedes sales in 2 of 7 products; no reliable link in 5"),
+        ({"feedback": 1, "insufficient": 1}, "Each before the other in 1 of 2 products"),
+        ({"social_leads": 1}, "Changes in mood precede changes in sales"),
+        ({"sales_lead": 1}, "Changes in sales precede changes in mood"),
+        ({"feedback": 1}, "Mood and sales precede each other"),
     ],
 )  # fmt: skip
-def test_headlines_claim_no_more_than_the_screen(counts: dict[str, int], text: str) -> None:
+def test_headlines_claim_no_more_than_the_verdicts(counts: dict[str, int], text: str) -> None:
     assert lags.headline(lags.Counter(counts), "sales") == text
 
 

@@ -1,4 +1,4 @@
-"""insights.json keeps to its schema and claims no more than the screen; the summary shows it."""
+"""insights.json keeps to its schema and claims no more than its cards; the summary shows it."""
 
 from __future__ import annotations
 
@@ -27,8 +27,10 @@ from pipeline.insights_schema import (
     json_schema,
 )
 from pipeline.summary import Planted as Plan
-from pipeline.summary import clean, judge, read_truth
+from pipeline.summary import judge, read_truth
+from pipeline.tables import clean
 from tests.fake_published import NINE, Planted, make_published
+from udfs.errors import SocialSignalsError
 
 RUN = RunFacts(
     run_id="20261122T060000Z-1",
@@ -38,7 +40,19 @@ RUN = RunFacts(
     model_revision="abc123",
     counts={"rows_loaded": 12},
 )
-CAUSAL = re.compile(r"\b(drives?|driven|causes|caused|leads? to|predicts?|\d+ ?%)", re.IGNORECASE)
+CAUSAL = re.compile(r"\b(drives?|driven|causes|caused|leads? to|predicts?)\b", re.IGNORECASE)
+OLDER = (
+    "drop table marts.mart_lead_lag",
+    "drop table marts.mart_effect",
+    "drop table marts.mart_link_stability",
+    *(
+        f"alter table marts.mart_insights drop column {name}"
+        for name in ("lag_days", "uplift_ratio", "uplift_low_ratio", "uplift_high_ratio", "q_value",
+                     "reverse_q_value", "n_days", "look_status", "look_reason",
+                     "first_claimed_date", "evidence_sql", "data_hash", "model_revision")
+    ),
+    "update marts.mart_insights set verdict = 'watchlist' where verdict like '%lead%'",
+)  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -81,7 +95,7 @@ def test_the_file_is_valid_by_the_stored_schema(nine: Path, tmp_path: Path) -> N
     validator.validate(written)
     assert Insights.model_validate(written) == insights
     assert list(tmp_path.iterdir()) == [output]
-    written["products"][0]["verdict"] = "social_leads"
+    written["products"][0]["verdict"] = "certain"
     assert not validator.is_valid(written)
 
 
@@ -113,7 +127,61 @@ def test_it_states_run_window_and_counts(nine: Path, tmp_path: Path) -> None:
     assert insights.run.counts["rows_loaded"] == 12
     assert insights.run.counts["products"] == 9
     assert (str(insights.window.first_day), insights.window.days) == ("2026-05-26", 180)
-    assert insights.screen.products == {"none": 6, "watchlist": 2, "insufficient": 1}
+    assert insights.verdicts.products == {
+        "social_leads": 1, "sales_lead": 1, "feedback": 0, "watchlist": 1, "none": 5,
+        "insufficient": 1,
+    }  # fmt: skip
+    assert sum(insights.verdicts.pairs.values()) == 9
+
+
+def test_a_claim_carries_its_figures_and_how_it_came_about(nine: Path, tmp_path: Path) -> None:
+    insights = write_insights(nine, tmp_path / "insights.json", run=RUN)
+    chatty, checkout = product(insights, "chatty"), product(insights, "checkout")
+
+    assert (chatty.lag_days, chatty.q_value, chatty.n_days) == (3, 0.004, 180)
+    assert (chatty.uplift_low_ratio, chatty.uplift_ratio, chatty.uplift_high_ratio) == (
+        0.12, 0.2, 0.31,
+    )  # fmt: skip
+    assert (chatty.look_status, str(chatty.first_claimed_date)) == ("claimed", "2026-10-01")
+    assert (chatty.cards[0].data_hash, chatty.cards[0].model_revision) == ("0f1e2d", "abc123")
+    link, effect = chatty.pairs[0].link, chatty.pairs[0].effect
+    assert link is not None
+    assert (link.verdict_today, link.lag_days, link.products_tested) == ("social_leads", 3, 8)
+    assert effect is not None
+    assert (effect.minimum_detectable_effect_ratio, effect.signal_sd) == (0.14, 0.11)
+    assert (checkout.verdict, checkout.lag_days, checkout.uplift_ratio) == ("sales_lead", -2, None)
+    assert product(insights, "young").pairs[0].effect is None
+
+
+def test_the_card_goes_before_the_test_of_the_day(tmp_path: Path) -> None:
+    """A claim of one day waits; one without a card is on the watchlist at most."""
+    file = changed(
+        tmp_path,
+        "update marts.mart_insights set verdict = 'watchlist', look_status = 'waiting', "
+        "uplift_ratio = null, uplift_low_ratio = null, uplift_high_ratio = null "
+        "where product_id = 'chatty'",
+        "delete from marts.mart_insights where product_id = 'checkout'",
+    )
+
+    insights = write_insights(file, tmp_path / "insights.json", run=RUN)
+
+    chatty = product(insights, "chatty")
+    assert (chatty.verdict, chatty.look_status) == ("watchlist", "waiting")
+    assert chatty.pairs[0].link is not None
+    assert chatty.pairs[0].link.verdict_today == "social_leads"
+    assert product(insights, "checkout").verdict == "watchlist"
+    assert insights.verdicts.pairs["social_leads"] == insights.verdicts.pairs["sales_lead"] == 0
+
+
+def test_a_file_of_an_older_version_says_what_its_screen_says(tmp_path: Path) -> None:
+    file = changed(tmp_path, *OLDER)
+
+    insights = write_insights(file, tmp_path / "insights.json", run=RUN)
+
+    assert [one.verdict for one in insights.products] == ["watchlist"] * 3
+    assert insights.products[0].pairs[0].link is None
+    assert insights.products[0].look_status is None
+    assert "watchlist" in summary(insights)
 
 
 def test_a_product_carries_gate_screen_and_evidence(nine: Path, tmp_path: Path) -> None:
@@ -121,7 +189,7 @@ def test_a_product_carries_gate_screen_and_evidence(nine: Path, tmp_path: Path) 
     chatty = product(insights, "chatty")
     (pair,) = chatty.pairs
 
-    assert chatty.verdict == pair.verdict == "watchlist"
+    assert chatty.verdict == pair.verdict == "social_leads"
     assert (pair.gate, pair.days_observed, pair.days_needed) == ("full", 180, 90)
     assert pair.strongest is not None
     assert pair.strongest.lag_days == 3
@@ -178,10 +246,10 @@ def test_nan_and_infinity_become_null(tmp_path: Path) -> None:
     assert product(insights, "pixelmind").pairs[0].units_per_day is None
 
 
-def test_a_verdict_beyond_the_screen_is_refused(tmp_path: Path) -> None:
-    file = changed(tmp_path, "update marts.mart_insights set verdict = 'social_leads'")
+def test_a_verdict_that_does_not_exist_is_refused(tmp_path: Path) -> None:
+    file = changed(tmp_path, "update marts.mart_insights set verdict = 'certain'")
 
-    with pytest.raises(InsightsError, match="social_leads") as caught:
+    with pytest.raises(SocialSignalsError, match="certain") as caught:
         write_insights(file, tmp_path / "insights.json", run=RUN)
     assert caught.value.remedy
     assert not (tmp_path / "insights.json").exists()
@@ -197,8 +265,9 @@ def test_the_gate_goes_before_what_the_screen_computed(tmp_path: Path) -> None:
     chatty = product(write_insights(file, tmp_path / "insights.json", run=RUN), "chatty")
 
     assert chatty.verdict == "insufficient"
-    assert "watchlist" not in chatty.headline
-    assert chatty.detail == "74 of 90 days with both mood and units"
+    assert "precede" not in chatty.headline
+    assert chatty.uplift_ratio is None
+    assert chatty.detail.startswith("74 of 90 days with both mood and units.")
 
 
 @pytest.mark.parametrize("verdict", ["none", "watchlist", "insufficient"])
@@ -206,6 +275,7 @@ def test_composed_cards_fit_their_verdict_and_claim_no_cause(tmp_path: Path, ver
     gate = "insufficient" if verdict == "insufficient" else "full"
     file = changed(
         tmp_path,
+        *OLDER,
         "delete from marts.mart_insights",
         f"update marts.mart_lag_correlation set screen_verdict = '{verdict}'",
         f"update marts.mart_sufficiency set gate = '{gate}'",
@@ -215,10 +285,15 @@ def test_composed_cards_fit_their_verdict_and_claim_no_cause(tmp_path: Path, ver
     (one,) = write_insights(file, tmp_path / "insights.json", run=RUN).products
 
     text = f"{one.headline} {one.detail} {one.recommendation}"
-    expected = {"none": "No reliable link", "watchlist": "watchlist", "insufficient": "Not enough"}
+    expected = {
+        "none": "no reliable link",
+        "watchlist": "watchlist",
+        "insufficient": "30 of 90 days",
+    }
     assert one.verdict == verdict
     assert expected[verdict] in one.headline
     assert not CAUSAL.search(text), text
+    assert "%" not in text
     assert "wrong if" in one.caveat
     assert one.cards == []
 
@@ -294,14 +369,18 @@ def test_the_summary_lists_every_product(nine: Path, tmp_path: Path) -> None:
     assert lines[1] == "SIMULATED DATA demo: 9 products, 2026-05-26 to 2026-11-21"
     header, first = lines[2], lines[3]
     assert header.split() == [
-        "product", "days", "posts", "units", "verdict", "strongest", "lag,", "or", "what", "is",
-        "missing",
+        "product", "days", "posts", "units", "verdict", "lag", "units", "per", "+1", "SD", "q",
+        "strongest", "lag,", "or", "what", "is", "missing",
     ]  # fmt: skip
     assert re.fullmatch(
-        r"Chatty +180 +5,618 +12k +watchlist +\+3 days, r \+0\.46, outside null band", first
+        r"Chatty +180 +5,618 +12k +social_leads +\+3  \+12 to \+31 % +\.004  "
+        r"\+3 days, r \+0\.46, outside null band",
+        first,
     )
     assert "74 of 90 days with both mood and sales" in lines[11]
-    assert "2 on the watchlist (nothing is claimed yet); 6 without a reliable link" in lines[12]
+    assert "1 where mood precedes sales; 1 the other way round; 0 both" in lines[12]
+    assert "1 on the watchlist (nothing is claimed yet); 5 without a reliable link" in lines[12]
+    assert "+14 % or more would have been detected" in "".join(lines[6:11])
     assert "┃" not in summary(insights, terminal=True)
 
 
@@ -312,7 +391,7 @@ def test_many_products_are_cut_with_a_note(nine: Path, tmp_path: Path) -> None:
 
     assert "7 more in insights.json" in text
     assert "Insighter" not in text
-    assert text.index("Chatty") < text.index("PixelMind"), "watchlist first"
+    assert text.index("Chatty") < text.index("One-Tap Checkout"), "claims first"
 
 
 @pytest.mark.parametrize("terminal", [False, True])
@@ -380,15 +459,13 @@ def test_planted_stands_beside_found(nine: Path, tmp_path: Path) -> None:
     text = summary(insights, truth=truth_file(tmp_path))
 
     assert re.search(
-        r"Chatty +mood first by 3 days, \+25% per SD of mood +strongest at the planted lag, on the "
-        r"watchlist",
+        r"Chatty +mood first by 3 days, \+25% per SD of mood +found at the planted lag",
         text,
     )
-    assert re.search(r"Checkout +sales first by 2 days +strongest at the planted lag, not", text)
-    assert re.search(r"Cruncher +no link; promotions move both +nothing outside the band", text)
-    assert "2 planted links: 1 listed" in text
-    assert "1 without a link: 0 listed wrongly" in text
-    assert "claims no lead" in text
+    assert re.search(r"Checkout +sales first by 2 days +found at the planted lag", text)
+    assert re.search(r"Cruncher +no link; promotions move both +no link claimed, as planted", text)
+    assert "2 planted links: 2 found with direction and lag within a day, 0 missed" in text
+    assert "1 product without a link: 0 claimed wrongly" in text
 
 
 def test_real_data_are_never_compared(tmp_path: Path) -> None:
@@ -413,44 +490,49 @@ def test_a_broken_truth_file_is_one_line(nine: Path, tmp_path: Path, content: st
     assert "watchlist" in text
 
 
-def found(lag: int, *, outside: bool, verdict: str) -> ProductInsights:
+def found(lag: int | None, verdict: str) -> ProductInsights:
     strongest = Strongest(
-        lag_days=lag, correlation=0.4, null_low=-0.2, null_high=0.2, is_outside_null_band=outside,
+        lag_days=3, correlation=0.4, null_low=-0.2, null_high=0.2, is_outside_null_band=True,
         p_sidak=0.01, q_value=0.1, n_days=100, n_eff=80.0,
     )  # fmt: skip
     pair = Pair(
         signal="sentiment_mean", metric="units", gate="full", reason="", what_is_missing="",
         days_observed=100, days_needed=90, missing_day_ratio=0.0, posts_per_day=20.0,
-        units_per_day=10.0, verdict=verdict, strongest=strongest,
+        units_per_day=10.0, verdict=verdict, strongest=strongest, link=None, effect=None,
+        stability_ratio=None,
     )  # fmt: skip
     return ProductInsights(
         product_id="p", product_name="P", category=None, is_simulated=True, outcome="units",
-        days_observed=100, posts_count=1, outcome_total=1.0, verdict=verdict, headline="",
-        detail="", recommendation="", caveat="", evidence={"sql": ""}, pairs=[pair], cards=[],
+        days_observed=100, posts_count=1, outcome_total=1.0, verdict=verdict, lag_days=lag,
+        uplift_ratio=None, uplift_low_ratio=None, uplift_high_ratio=None, q_value=None,
+        reverse_q_value=None, n_days=None, look_status=None, look_reason=None,
+        first_claimed_date=None, headline="", detail="", recommendation="", caveat="",
+        evidence={"sql": ""}, pairs=[pair], cards=[],
     )  # fmt: skip
 
 
 @pytest.mark.parametrize(
-    ("planted", "lag", "outside", "verdict", "words", "kind"),
+    ("planted", "lag", "verdict", "words", "kind"),
     [
-        (3, 4, True, "watchlist", "strongest at the planted lag, on the watchlist", "right"),
-        (3, 5, True, "watchlist", "at another lag", "missed"),
-        (3, -3, True, "watchlist", "at another lag", "missed"),
-        (3, 3, True, "none", "strongest at the planted lag, not listed", "missed"),
-        (3, 3, False, "watchlist", "strongest at the planted lag, on the watchlist", "right"),
-        (3, 3, False, "none", "missed: inside the band", "missed"),
-        (-2, -2, True, "watchlist", "strongest at the planted lag", "right"),
-        (None, 3, False, "none", "nothing outside the band, as planted", "right"),
-        (None, 3, True, "none", "not listed: as planted", "right"),
-        (None, 3, True, "watchlist", "a false alarm", "wrong"),
-        (None, 3, False, "watchlist", "a false alarm", "wrong"),
-        (3, 3, True, "insufficient", "not screened", "open"),
+        (3, 4, "social_leads", "found at the planted lag", "right"),
+        (3, 5, "social_leads", "claimed, but at 5 days", "missed"),
+        (3, -3, "sales_lead", "in the wrong direction", "wrong"),
+        (3, 3, "feedback", "in both directions", "wrong"),
+        (3, 3, "watchlist", "missed: on the watchlist, nothing claimed", "missed"),
+        (3, None, "none", "missed: no link claimed", "missed"),
+        (-2, -2, "sales_lead", "found at the planted lag", "right"),
+        (-2, 2, "social_leads", "in the wrong direction", "wrong"),
+        (None, None, "none", "no link claimed, as planted", "right"),
+        (None, 3, "watchlist", "on the watchlist, nothing claimed, as planted", "right"),
+        (None, 3, "social_leads", "a false claim", "wrong"),
+        (None, -3, "sales_lead", "a false claim", "wrong"),
+        (3, None, "insufficient", "not tested", "open"),
     ],
 )
 def test_how_found_is_judged(
-    planted: int | None, lag: int, outside: bool, verdict: str, words: str, kind: str
+    planted: int | None, lag: int | None, verdict: str, words: str, kind: str
 ) -> None:
-    said, judged = judge(found(lag, outside=outside, verdict=verdict), Plan("", planted))
+    said, judged = judge(found(lag, verdict), Plan("", planted))
 
     assert words in said
     assert judged == kind

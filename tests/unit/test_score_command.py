@@ -28,6 +28,9 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tiny_checkpoint.make_tiny_checkpoint(tmp_path_factory.mktemp("tiny"))
 
 
+DELIMITERS = {".csv": ",", ".tsv": "\t"}
+
+
 @pytest.fixture(scope="module")
 def app() -> typer.Typer:
     app = typer.Typer(pretty_exceptions_enable=False)
@@ -43,9 +46,10 @@ def _run(app: typer.Typer, *arguments: object, text: bytes | None = None) -> str
 
 
 def _write(file: Path) -> Path:
-    if file.suffix == ".csv":
+    if file.suffix in DELIMITERS:
         with file.open("w", newline="", encoding="utf-8") as opened:
-            writer = csv.DictWriter(opened, ["id", "body", "note"])
+            delimiter = DELIMITERS[file.suffix]
+            writer = csv.DictWriter(opened, ["id", "body", "note"], delimiter=delimiter)
             writer.writeheader()
             writer.writerows(ROWS)
     elif file.suffix == ".jsonl":
@@ -56,9 +60,9 @@ def _write(file: Path) -> Path:
 
 
 def _read(file: Path) -> list[dict[str, object]]:
-    if file.suffix == ".csv":
+    if file.suffix in DELIMITERS:
         with file.open(newline="", encoding="utf-8") as opened:
-            return list(csv.DictReader(opened))
+            return list(csv.DictReader(opened, delimiter=DELIMITERS[file.suffix]))
     if file.suffix == ".jsonl":
         return [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()]
     return pq.read_table(file).to_pylist()
@@ -103,7 +107,7 @@ def test_files_keep_their_columns(
     assert rows[2]["sentiment_status"] == "empty"
     assert float(rows[0]["sentiment_score"]) > 0.9 > -0.9 > float(rows[1]["sentiment_score"])
     notes = [row["note"] for row in rows]
-    if target == ".csv":
+    if target in DELIMITERS:
         assert notes == ["'=SUM(A1)", "-5", "'@cell, with comma", "'+1 from me"]
     else:
         assert notes == [row["note"] for row in ROWS]
