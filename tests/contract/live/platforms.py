@@ -1,0 +1,244 @@
+"""Small stand-ins of the platforms, one a source: a world of records, and the wire to it."""
+
+from __future__ import annotations
+
+import html
+import itertools
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from email.utils import format_datetime
+from pathlib import Path
+from typing import Any
+
+from extract import hackernews, rss
+from extract.base import Context, Product
+from tests.contract.live.server import START, FakeClock, Reply, Request, json_reply
+
+CATALOGUE = (
+    Product("acme", "Acme", "Acme", "tools", {"keyword": ("acme",), "hashtag": ("acmelife",)}),
+)
+
+
+@dataclass
+class Platform:
+    """A platform with a few records. `source` is the module under test; `quirk` is a fault of the
+    whole wire (duplicated or reordered pages, fields of other kinds), which each platform shows in
+    its own way."""
+
+    quirk: str = ""
+    edits: int = 0
+    time: FakeClock = field(default_factory=FakeClock)
+    url: str = ""
+    source: Any = None
+    environment: dict[str, str] = field(default_factory=dict)
+
+    has_pages = True
+
+    def settings(self, **changes: Any) -> Any:
+        raise NotImplementedError
+
+    def answer(self, request: Request) -> Reply:
+        raise NotImplementedError
+
+    def edit(self) -> None:
+        """Change a record that has been published long ago."""
+        self.edits += 1
+
+    def context(self, folder: Path | None = None, **changes: Any) -> Context:
+        given: dict[str, Any] = {
+            "run_id": "r1",
+            "now": self.time.now,
+            "catalogue": CATALOGUE,
+            "root": Path(),
+            "truth_path": Path(),
+            "clock": self.time.clock(),
+            "environment": self.environment,
+            "budgets": folder,
+        }
+        return Context(**(given | changes))
+
+
+def budget(settings: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
+    """Settings with a small budget where a test gives one."""
+    merged = settings | changes
+    requests = merged.pop("requests", None)
+    if requests is not None:
+        merged["budget"] = {**merged.get("budget", {}), "requests": requests}
+    return merged
+
+
+def ago(**parts: float) -> datetime:
+    return START - timedelta(**parts)
+
+
+# Hacker News --------------------------------------------------------------------------------------
+
+
+@dataclass
+class HackerNews(Platform):
+    """Algolia's search and Firebase's items over eleven items, three of them of one second."""
+
+    source: Any = hackernews
+    size: int = 4
+
+    def items(self) -> list[dict[str, Any]]:
+        minutes = [5, 7, 9, 9, 9, 30, 60, 90, 200, 300, 400]
+        found = []
+        for number, minute in enumerate(minutes):
+            created = int(ago(minutes=minute).timestamp())
+            item_id = str(40_000_000 - number)
+            is_story = number % 3 == 0
+            text = f"acme number {number}" + (" (edited)" if self.edits and number == 6 else "")
+            hit: dict[str, Any] = {
+                "objectID": item_id,
+                "created_at_i": created,
+                "created_at": f"{ago(minutes=minute):%Y-%m-%dT%H:%M:%SZ}",
+                "author": f"user{number}",
+                "_tags": ["story" if is_story else "comment", f"author_user{number}"],
+                "points": number if is_story else None,
+                "_highlightResult": {"title": {"value": "varies"}},
+            }
+            hit |= {"title": text} if is_story else {"comment_text": f"<p>{html.escape(text)}"}
+            self._twist(hit, number)
+            found.append(hit)
+        return found
+
+    def _twist(self, hit: dict[str, Any], number: int) -> None:
+        if self.quirk == "unknown_fields":
+            hit["brand_new"] = {"deeply": [{"nested": number}]}
+        if self.quirk == "missing_fields" and number == 3:
+            del hit["objectID"]
+        if self.quirk == "missing_fields" and number == 4:
+            del hit["author"]
+        if self.quirk == "wrong_types" and number == 3:
+            hit["created_at_i"] = "yesterday"
+        if self.quirk == "wrong_types" and number == 4:
+            hit |= {"points": "many", "author": 7}
+        if self.quirk == "future" and number == 0:
+            hit["created_at_i"] += 86_400 * 365 * 50
+
+    def settings(self, **changes: Any) -> Any:
+        base = {
+            "base_url": self.url,
+            "items_url": self.url,
+            "page_size": self.size,
+            "refresh_after_hours": 0,
+            "first_days": 30,
+            "pace_s": 0.4,
+        }
+        return hackernews.Settings(**budget(base, changes))
+
+    def answer(self, request: Request) -> Reply:
+        if request.path.startswith("/v0/item/"):
+            item_id = request.path.removeprefix("/v0/item/").removesuffix(".json")
+            return json_reply({"id": int(item_id), "type": "comment", "by": "x", "kids": []})
+        assert request.path == "/api/v1/search_by_date", request.path
+        if self.quirk == "empty":
+            return json_reply({"hits": [], "nbHits": 0})
+        hits = [hit for hit in self.items() if _matches(hit, request.query)]
+        hits.sort(key=lambda hit: (-_second(hit), hit.get("objectID", "")))
+        size = int(request.query.get("hitsPerPage", 20))
+        start = int(request.query.get("page", 0)) * size
+        shown = hits[start : start + size] if size else []
+        if self.quirk == "reordered":
+            shown = shown[::-1]
+        if self.quirk == "duplicated":
+            shown = [*shown, *shown[:2]]
+        if self.quirk == "endless":
+            newest = max(self.items(), key=_second)
+            shown = [newest] * size
+        return json_reply({"hits": shown, "nbHits": len(hits), "page": 0})
+
+
+def _second(hit: dict[str, Any]) -> int:
+    created = hit["created_at_i"]
+    return created if isinstance(created, int) else int(START.timestamp()) - 540
+
+
+def _matches(hit: dict[str, Any], query: dict[str, str]) -> bool:
+    for condition in filter(None, query.get("numericFilters", "").split(",")):
+        field_name, sign, number = condition.partition(
+            next(s for s in (">=", "<=", "<", ">") if s in condition)
+        )
+        assert field_name == "created_at_i"
+        value, bound = _second(hit), int(number)
+        holds = {">=": value >= bound, "<=": value <= bound, "<": value < bound}[sign]
+        if not holds:
+            return False
+    return True
+
+
+# Feeds --------------------------------------------------------------------------------------------
+
+
+@dataclass
+class Feeds(Platform):
+    """Three feeds, RSS 2.0 and Atom, with entity tags."""
+
+    source: Any = rss
+    has_pages = False
+    is_proxied: bool = False
+
+    def settings(self, **changes: Any) -> Any:
+        feeds = {name: {"url": f"{self.url}/{name}.xml"} for name in ("one", "two", "three")}
+        base = {"feeds": feeds, "interval_minutes": 0, "pace_s": 1.0}
+        return rss.Settings(**budget(base, changes))
+
+    def answer(self, request: Request) -> Reply:
+        name = request.path.strip("/").removesuffix(".xml")
+        body = (self.atom(name) if name == "two" else self.rss(name)).encode()
+        tag = f'"{name}-{self.edits}-{self.quirk}"'
+        if request.headers.get("if-none-match") == tag:
+            return Reply(304, headers={"etag": tag})
+        return Reply(200, body, {"content-type": "application/xml", "etag": tag})
+
+    def _numbers(self) -> Sequence[int]:
+        if self.quirk == "empty":
+            return []
+        numbers = list(range(4))
+        if self.quirk == "duplicated":
+            return [*numbers, *numbers]
+        return numbers[::-1] if self.quirk == "reordered" else numbers
+
+    def rss(self, name: str) -> str:
+        items = []
+        for number in self._numbers():
+            edited = " (edited)" if self.edits and number == 2 else ""
+            guid = f"<guid>{name}-{number}</guid>"
+            date = f"<pubDate>{format_datetime(ago(hours=number))}</pubDate>"
+            extra = ""
+            if self.quirk == "unknown_fields":
+                extra = "<zz:mood xmlns:zz='urn:zz'>fine</zz:mood><strange/>"
+            if self.quirk == "missing_fields" and number == 3:
+                guid = ""
+            if self.quirk == "wrong_types" and number == 3:
+                date = "<pubDate>yesterday, about noon</pubDate>"
+            items.append(
+                f"<item>{guid}<title>acme {number}{edited}</title>"
+                f"<link>https://shop.example/{name}/{number}</link>{date}"
+                f"<description>&lt;p&gt;All about acme&lt;/p&gt;</description>{extra}</item>"
+            )
+        return (
+            '<?xml version="1.0" encoding="utf-8"?><rss version="2.0"><channel>'
+            f"<title>{name}</title><link>https://shop.example/</link>{''.join(items)}"
+            "</channel></rss>"
+        )
+
+    def atom(self, name: str) -> str:
+        items = []
+        for number in self._numbers():
+            when = f"{ago(hours=number):%Y-%m-%dT%H:%M:%SZ}"
+            items.append(
+                f"<entry><id>tag:{name},{number}</id><title>acme atom {number}</title>"
+                f'<link href="https://shop.example/{name}/{number}"/><updated>{when}</updated>'
+                f"<content type='html'>&lt;b&gt;bold&lt;/b&gt; acme</content></entry>"
+            )
+        return (
+            '<?xml version="1.0" encoding="utf-8"?><feed xmlns="http://www.w3.org/2005/Atom">'
+            f"<id>urn:{name}</id><title>{name}</title>{''.join(items)}</feed>"
+        )
+
+
+PLATFORMS: dict[str, type[Platform]] = {"hackernews": HackerNews, "rss": Feeds}
+COUNTER = itertools.count()
