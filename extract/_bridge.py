@@ -14,7 +14,7 @@ import requests
 from requests.adapters import BaseAdapter
 from requests.structures import CaseInsensitiveDict
 
-from extract._http import Http
+from extract._http import Http, Parse, parse_json
 from extract._outcomes import REMAINING_HEADERS, RESET_HEADERS, Answer
 
 _NOT_PASSED_ON = frozenset(
@@ -25,12 +25,14 @@ _NOT_PASSED_ON = frozenset(
 
 class Bridge(BaseAdapter):
     """A `requests` adapter over `Http`. `hosts` maps the origins that a library has built in to the
-    ones of the settings; `units` is what the next request may be billed, `answer` the last one."""
+    ones of the settings; `units` is what the next request may be billed, `parse` what makes
+    sense of its answer, `answer` the last one."""
 
     def __init__(self, http: Http, hosts: Mapping[str, str]) -> None:
         super().__init__()
         self.http = http
         self.units: Mapping[str, int] = {}
+        self.parse: Parse = parse_json
         self.answer: Answer | None = None
         self._hosts = dict(hosts)
 
@@ -45,7 +47,12 @@ class Bridge(BaseAdapter):
         body = request.body.encode() if isinstance(request.body, str) else request.body
         headers = {str(name): str(value) for name, value in request.headers.items()}
         self.answer = self.http.send(
-            str(request.method), url, headers=headers, body=body, units=self.units
+            str(request.method),
+            url,
+            headers=headers,
+            body=body,
+            units=self.units,
+            parse=self.parse,
         )
         response = requests.Response()
         response.status_code = self.answer.status

@@ -18,8 +18,6 @@ from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urlsplit
 
-import feedparser
-
 from extract._outcomes import Answer, RetryError
 from extract.base import Json
 
@@ -67,6 +65,9 @@ def parse_feed(answer: Answer) -> Feed:
     Raises:
         RetryError: it is no feed at all (a login page, nothing).
     """
+    # Only here, so that commands that fetch no feed do not wait for it.
+    import feedparser
+
     notes: list[str] = []
     text = _decoded(answer.body, answer.headers.get("content-type", ""), notes)
     text = _without_doctype(_DECLARATION.sub("", text, count=1), notes)

@@ -109,7 +109,7 @@ class Http:
         self._pace_s = pace_s
         self._secrets = [secret.encode() for secret in secrets if len(secret) >= 6]
         self._credentials = credentials
-        self._user_agent = user_agent
+        self.user_agent = user_agent
         self._not_before = clock.monotonic()
         origins = {origin_of(url)[1:] for url in allowed}
         self._pool = httpcore.ConnectionPool(
@@ -283,7 +283,7 @@ class Http:
     ) -> tuple[int, dict[str, str], bytes]:
         """Send and read within the limits: status, headers with lower-case names, body."""
         patience = self.patience
-        sent = {"User-Agent": self._user_agent, "Accept-Encoding": "gzip"}
+        sent = {"User-Agent": self.user_agent, "Accept-Encoding": "gzip"}
         sent = {name.lower(): value for name, value in (sent | headers).items()}
         sent["accept-encoding"] = "gzip"
         timeout = {

@@ -4,6 +4,7 @@
         ('x', 'posts'), ('x', 'users'), ('reddit', 'submissions'), ('shopify', 'orders'),
         ('storefront', 'reviews'), ('storefront', 'calendar_events'),
         ('google_trends', 'interest'), ('datasets', 'posts'), ('datasets', 'sales'),
-        ('datasets', 'reviews'), ('datasets', 'metrics'),
+        ('datasets', 'reviews'), ('datasets', 'metrics'), ('hackernews', 'hits'),
+        ('hackernews', 'items'), ('rss', 'entries'),
     ]) -}}
 {%- endmacro %}
