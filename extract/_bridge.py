@@ -45,6 +45,7 @@ class Bridge(BaseAdapter):
                 url = replacement + url[len(origin) :]
                 break
         body = request.body.encode() if isinstance(request.body, str) else request.body
+        assert body is None or isinstance(body, bytes), "no library here sends a stream"
         headers = {str(name): str(value) for name, value in request.headers.items()}
         self.answer = self.http.send(
             str(request.method),

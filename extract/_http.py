@@ -283,9 +283,8 @@ class Http:
     ) -> tuple[int, dict[str, str], bytes]:
         """Send and read within the limits: status, headers with lower-case names, body."""
         patience = self.patience
-        sent = {"User-Agent": self.user_agent, "Accept-Encoding": "gzip"}
-        sent = {name.lower(): value for name, value in (sent | headers).items()}
-        sent["accept-encoding"] = "gzip"
+        given = {name.lower(): value for name, value in headers.items()}
+        sent = {"user-agent": self.user_agent, **given, "accept-encoding": "gzip"}
         timeout = {
             "connect": patience.connect_s,
             "read": patience.read_s,
@@ -295,7 +294,7 @@ class Http:
         deadline = self.clock.monotonic() + patience.total_s
         try:
             with self._pool.stream(
-                method, url, headers=sent, content=body, extensions={"timeout": timeout}
+                method, url, headers=list(sent.items()), content=body, extensions={"timeout": timeout}
             ) as response:
                 received = {
                     name.decode("latin-1").lower(): value.decode("latin-1")

@@ -5,6 +5,7 @@
         ('storefront', 'reviews'), ('storefront', 'calendar_events'),
         ('google_trends', 'interest'), ('datasets', 'posts'), ('datasets', 'sales'),
         ('datasets', 'reviews'), ('datasets', 'metrics'), ('hackernews', 'hits'),
-        ('hackernews', 'items'), ('rss', 'entries'),
+        ('hackernews', 'items'), ('rss', 'entries'), ('reddit', 'comments'),
+        ('reddit', 'feed_entries'),
     ]) -}}
 {%- endmacro %}

@@ -39,6 +39,8 @@ STREAMS: dict[tuple[str, str], tuple[str, ...]] = {
     ("hackernews", "hits"): ("objectID",),
     ("hackernews", "items"): ("id",),
     ("rss", "entries"): ("id",),
+    ("reddit", "comments"): ("name",),
+    ("reddit", "feed_entries"): ("id",),
 }
 
 _PRODUCTS = (

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.warehouse.dbt_builds import TinyProject, tiny_project
+from tests.warehouse.dbt_builds import TinyProject, reddit_submission, tiny_project
 
 AT = 1767603600  # 2026-01-05 09:00 UTC
 
@@ -46,6 +45,17 @@ def entry(number: int, **changes: Any) -> dict[str, Any]:
     }
 
 
+def feed_entry(name: str) -> dict[str, Any]:
+    content = (
+        '<!-- SC_OFF --><div class="md"><p>Claude works</p></div><!-- SC_ON --> &#32; submitted by'
+        ' &#32; <a href="https://www.reddit.com/user/z"> /u/z </a> <br/> <span><a href="#">[link]'
+        "</a></span>"
+    )
+    details = {"title": "Claude?", "author": "/u/z", "content": content}
+    details |= {"published_at": "2026-01-05T09:00:00Z", "link": "https://www.reddit.com/r/a/1/"}
+    return {"id": name, "feed": {"listing": "r/a"}, "entry": details}
+
+
 @pytest.fixture(scope="module")
 def project(tmp_path_factory: pytest.TempPathFactory) -> TinyProject:
     project = tiny_project(tmp_path_factory.mktemp("live"))
@@ -76,20 +86,27 @@ def land_all(project: TinyProject) -> None:
     )
     project.land("rss", "entries", [entry(1), entry(2, link="javascript:x", author=None)])
     project.land("rss", "entries", [entry(1, content="Changed and longer words")], fetched_at=later)
+    project.land("reddit", "submissions", [reddit_submission("aa", "Claude")])
+    comment = {"name": "t1_cc", "author": "c", "body": "Claude", "created_utc": AT, "score": -2}
+    removed = comment | {"name": "t1_dd", "body": "[removed]"}
+    project.land(
+        "reddit",
+        "comments",
+        [{"kind": "t1", "data": comment}, {"kind": "t1", "data": removed}],
+    )
+    project.land(
+        "reddit", "feed_entries", [feed_entry(name) for name in ("t3_aa", "t1_cc", "t3_bb")]
+    )
     project.land("rss", "entries", [{"id": "blog|3", "feed": None, "entry": "text"}])
 
 
 def posts(project: TinyProject, columns: str, where: str) -> list[tuple[Any, ...]]:
-    return project.query(
-        f"select {columns} from marts.fct_posts where {where} order by post_key"
-    )
+    return project.query(f"select {columns} from marts.fct_posts where {where} order by post_key")
 
 
 def test_every_post_of_a_live_source_is_one_row(project: TinyProject) -> None:
-    counts = dict(
-        project.query("select platform, count(*) from marts.fct_posts group by platform")
-    )
-    assert counts == {"hackernews": 4, "rss": 3}
+    counts = dict(project.query("select platform, count(*) from marts.fct_posts group by platform"))
+    assert counts == {"hackernews": 4, "reddit": 4, "rss": 3}
 
 
 def test_the_items_own_page_brings_later_scores_and_deletions(project: TinyProject) -> None:
@@ -121,5 +138,16 @@ def test_a_feed_entry_keeps_its_newest_words_and_says_so(project: TinyProject) -
 def test_platforms_are_named(project: TinyProject) -> None:
     assert project.query("select platform, kind from marts.dim_platforms order by 1") == [
         ("hackernews", "forum"),
+        ("reddit", "forum"),
         ("rss", "news"),
+    ]
+
+
+def test_comments_and_public_feeds_of_reddit(project: TinyProject) -> None:
+    rows = posts(project, "post_id, text, like_count, withheld_reason", "platform = 'reddit'")
+    assert rows == [
+        ("t1_cc", "Claude", -2, None),
+        ("t1_dd", None, -2, "removed"),
+        ("t3_aa", "Claude", 10, None),
+        ("t3_bb", "Claude?\n\nClaude works", None, None),
     ]

@@ -14,6 +14,18 @@ entries as (
     select * from {{ ref('stg_rss__entries') }}
 ),
 
+reddit_submissions as (
+    select * from {{ ref('stg_reddit__submissions') }}
+),
+
+reddit_comments as (
+    select * from {{ ref('stg_reddit__comments') }}
+),
+
+reddit_entries as (
+    select * from {{ ref('stg_reddit__feed_entries') }}
+),
+
 hits_current as (
     select
         *,
@@ -165,10 +177,110 @@ from_rss as (
     from entry_versions
 ),
 
+comments_current as (
+    select
+        *,
+        min(first_fetched_at) over (partition by post_id) as post_first_fetched_at,
+    from reddit_comments
+    qualify
+        row_number() over (
+            partition by post_id
+            order by last_fetched_at desc, content_key asc
+        ) = 1
+),
+
+from_reddit_comments as (
+    select
+        'reddit' as platform,
+        'reddit' as source,
+        cast(null as varchar) as dataset,
+        post_id,
+        post_id as original_post_id,
+        author_id,
+        author_name,
+        cast(null as bigint) as author_followers_count,
+        cast(null as bigint) as author_posts_count,
+        cast(null as timestamptz) as author_created_at,
+        posted_at,
+        body as text,
+        cast(null as varchar) as platform_language,
+        score as like_count,
+        cast(null as bigint) as reply_count,
+        cast(null as bigint) as repost_count,
+        cast(null as bigint) as quote_count,
+        cast(null as bigint) as view_count,
+        false as is_repost,
+        cast(null as varchar) as reposted_post_id,
+        true as is_reply,
+        is_edited,
+        withheld_reason,
+        url,
+        is_simulated,
+        post_first_fetched_at as first_fetched_at,
+        last_fetched_at,
+        content_key,
+    from comments_current
+),
+
+{#- What the API gave is more than what a feed shows of it. -#}
+reddit_entries_current as (
+    select
+        *,
+        min(first_fetched_at) over (partition by post_id) as post_first_fetched_at,
+        min(body) over (partition by post_id) != max(body) over (partition by post_id)
+            as has_changed,
+    from reddit_entries
+    where
+        post_id not in (select known.post_id from reddit_submissions as known)
+        and post_id not in (select known.post_id from reddit_comments as known)
+    qualify
+        row_number() over (
+            partition by post_id
+            order by last_fetched_at desc, content_key asc
+        ) = 1
+),
+
+from_reddit_entries as (
+    select
+        'reddit' as platform,
+        'reddit' as source,
+        cast(null as varchar) as dataset,
+        post_id,
+        post_id as original_post_id,
+        author_name as author_id,
+        author_name,
+        cast(null as bigint) as author_followers_count,
+        cast(null as bigint) as author_posts_count,
+        cast(null as timestamptz) as author_created_at,
+        posted_at,
+        case when is_comment then body else concat_ws(e'\n\n', title, body) end as text,
+        cast(null as varchar) as platform_language,
+        cast(null as bigint) as like_count,
+        cast(null as bigint) as reply_count,
+        cast(null as bigint) as repost_count,
+        cast(null as bigint) as quote_count,
+        cast(null as bigint) as view_count,
+        false as is_repost,
+        cast(null as varchar) as reposted_post_id,
+        is_comment as is_reply,
+        coalesce(has_changed, false) as is_edited,
+        cast(null as varchar) as withheld_reason,
+        url,
+        is_simulated,
+        post_first_fetched_at as first_fetched_at,
+        last_fetched_at,
+        content_key,
+    from reddit_entries_current
+),
+
 final as (
     select * from from_hackernews
     union all
     select * from from_rss
+    union all
+    select * from from_reddit_comments
+    union all
+    select * from from_reddit_entries
 )
 
 select * from final
