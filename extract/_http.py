@@ -170,7 +170,8 @@ class Http:
                         f"{error.message} Given up after {attempts} attempts.",
                         error.remedy or "Run again later: it goes on from what has landed.",
                     ) from error
-                self.clock.sleep(self._backoff(attempts))
+                asked = min(error.after_s, self.patience.longest_backoff_s)
+                self.clock.sleep(max(self._backoff(attempts), asked))
             except _LimitedError as error:
                 attempts_left = self.patience.wait_s - waited
                 delay = error.seconds
@@ -266,9 +267,11 @@ class Http:
             self.settle(answer)
             seconds = reset_seconds(received, self.clock.now())
             raise _LimitedError(self.redact(error.message), seconds) from error
-        except (FixError, RetryError, StopError):
+        except (FixError, RetryError, StopError) as error:
             # An error is an answer, and no platform bills its contents.
             self.settle(answer)
+            if isinstance(error, RetryError):
+                error.after_s = reset_seconds(received, self.clock.now()) or 0.0
             raise
         return answer if status == 304 else replace(answer, content=parse(answer))
 
@@ -294,7 +297,11 @@ class Http:
         deadline = self.clock.monotonic() + patience.total_s
         try:
             with self._pool.stream(
-                method, url, headers=list(sent.items()), content=body, extensions={"timeout": timeout}
+                method,
+                url,
+                headers=list(sent.items()),
+                content=body,
+                extensions={"timeout": timeout},
             ) as response:
                 received = {
                     name.decode("latin-1").lower(): value.decode("latin-1")

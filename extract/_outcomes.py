@@ -48,7 +48,10 @@ class FixError(ExtractError):
 
 
 class RetryError(ExtractError):
-    """A fault that passes by itself did not pass in the attempts of this run."""
+    """A fault that passes by itself did not pass in the attempts of this run. `after_s` is how long
+    the server asks to be left alone."""
+
+    after_s: float = 0.0
 
 
 class SkipError(ExtractError):

@@ -21,7 +21,7 @@ from typing import Any
 from extract._outcomes import FixError, RetryError
 from extract.base import Cursor, ExtractError, Json, Page, Record, Reject
 
-SEEN_LIMIT = 4_000
+SEEN_LIMIT = 2_000
 STUCK_PAGES = 3
 _RECENT_IDS = 20_000
 
@@ -31,10 +31,13 @@ class CursorError(ExtractError):
 
 
 def digest(payload: Mapping[str, Any], *, without: tuple[str, ...] = ()) -> str:
-    """Sixteen hex digits that tell contents apart, whatever the order of their keys."""
+    """Hex digits that tell contents apart, whatever the order of their keys."""
     kept = {key: value for key, value in payload.items() if key not in without}
-    text = json.dumps(kept, sort_keys=True, ensure_ascii=True, default=str)
-    return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
+    return _hash(json.dumps(kept, sort_keys=True, ensure_ascii=True, default=str), 6)
+
+
+def _hash(text: str, size: int) -> str:
+    return hashlib.blake2b(text.encode("utf-8", "replace"), digest_size=size).hexdigest()
 
 
 class Seen:
@@ -56,7 +59,8 @@ class Seen:
 
     def is_new(self, record: Record) -> bool:
         """Whether this content of the record is another than the last one met; remembers it."""
-        key = f"{record.stream.partition('/')[2]}|{record.record_id}"
+        # Hashed, because ids of feeds are long and the cursor is written with every commit.
+        key = _hash(f"{record.stream}|{record.record_id}", 8)
         content = digest(record.payload, without=self._without)
         is_new = self._known.pop(key, None) != content
         self._known[key] = content

@@ -37,7 +37,8 @@ CREDENTIALS: tuple[str, ...] = ()
 HITS, ITEMS = "hackernews/hits", "hackernews/items"
 _HIT_LIMIT = 1_000
 _PAGE_ITEMS = 50
-_PENDING_LIMIT = 5_000
+_PENDING_LIMIT = 2_000
+"""Items that wait for their second reading; of more, the newest are kept."""
 _VOLATILE = ("_highlightResult",)
 """Differs by query, though the item is the same."""
 

@@ -23,7 +23,7 @@ CREDENTIALS: tuple[str, ...] = ()
 
 ENTRIES = "rss/entries"
 _BODY_BYTES = 8 * 1024 * 1024
-_SEEN_BEYOND_FEED = 500
+_SEEN_BEYOND_FEED = 50
 _ACCEPT = "application/atom+xml, application/rss+xml, application/xml;q=0.9, */*;q=0.1"
 
 FeedName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,40}$")]

@@ -265,7 +265,13 @@ class X(Platform):
                 "author_id": str(number % 3),
                 "created_at": f"{ago(minutes=minute):%Y-%m-%dT%H:%M:%S.000Z}",
                 f"edit_history_{self.names}_ids": [post_id],
-                "public_metrics": {"like_count": number},
+                "public_metrics": {
+                    "like_count": number,
+                    "repost_count" if self.names == "post" else "retweet_count": 0,
+                    **dict.fromkeys(
+                        ("reply_count", "quote_count", "bookmark_count", "impression_count"), 0
+                    ),
+                },
             }
             if number == 2:
                 post[f"referenced_{self.names}s"] = [{"type": "quoted", "id": "17"}]
