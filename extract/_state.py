@@ -238,6 +238,17 @@ def window_key(key: str, since: datetime | None, until: datetime | None) -> str:
     return f"{key} [{first}..{last}]"
 
 
+def and_what_came_since(
+    progress: Progress, key: str, walk_once: Callable[[], Iterator[Page]], *, is_backfill: bool
+) -> Iterator[Page]:
+    """Yield the pages of a walk; one that an earlier run left half-way is finished first, and what
+    was published since is then read as well."""
+    was_stopped = progress.walk(key).resume is not None
+    yield from walk_once()
+    if was_stopped and not is_backfill and progress.walk(key).resume is None:
+        yield from walk_once()
+
+
 def one_after_the_other(
     parts: Sequence[tuple[str, Callable[[], Iterator[Page]]]], *, source: str
 ) -> Iterator[Page]:

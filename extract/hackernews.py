@@ -26,7 +26,15 @@ from extract._live import (
 )
 from extract._outcomes import Answer, FixError, RetryError
 from extract._queries import catalogue_terms
-from extract._state import Batch, Progress, Walk, one_after_the_other, walk_listing, window_key
+from extract._state import (
+    Batch,
+    Progress,
+    Walk,
+    and_what_came_since,
+    one_after_the_other,
+    walk_listing,
+    window_key,
+)
 from extract.base import Context, Cursor, ExtractError, Json, Page, Record, Reject
 
 NAME = "hackernews"
@@ -103,6 +111,13 @@ def _floor(settings: Settings, context: Context, walk: Walk) -> int:
 
 
 def _search(
+    http: Http, settings: Settings, context: Context, progress: Progress, query: str, key: str
+) -> Iterator[Page]:
+    walk_once = partial(_search_once, http, settings, context, progress, query, key)
+    yield from and_what_came_since(progress, key, walk_once, is_backfill=key != query)
+
+
+def _search_once(
     http: Http, settings: Settings, context: Context, progress: Progress, query: str, key: str
 ) -> Iterator[Page]:
     walk = progress.walk(key)

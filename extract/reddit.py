@@ -30,7 +30,15 @@ from extract._live import (
 )
 from extract._outcomes import Answer, FixError, RetryError
 from extract._queries import catalogue_terms, either
-from extract._state import Batch, Progress, Walk, one_after_the_other, walk_listing, window_key
+from extract._state import (
+    Batch,
+    Progress,
+    Walk,
+    and_what_came_since,
+    one_after_the_other,
+    walk_listing,
+    window_key,
+)
 from extract.base import Context, Cursor, ExtractError, Json, Page, Record, Reject
 
 if TYPE_CHECKING:
@@ -155,6 +163,19 @@ def _floor(settings: Settings, context: Context, walk: Walk) -> int | None:
 
 
 def _read(
+    reader: _Keys | _Feeds,
+    settings: Settings,
+    context: Context,
+    progress: Progress,
+    listing: _Listing,
+    key: str,
+) -> Iterator[Page]:
+    is_backfill = context.since is not None or context.until is not None
+    walk_once = partial(_read_once, reader, settings, context, progress, listing, key)
+    yield from and_what_came_since(progress, key, walk_once, is_backfill=is_backfill)
+
+
+def _read_once(
     reader: _Keys | _Feeds,
     settings: Settings,
     context: Context,

@@ -29,7 +29,15 @@ from extract._live import (
 )
 from extract._outcomes import Answer, FixError, RetryError
 from extract._queries import catalogue_terms, either
-from extract._state import Batch, Progress, Walk, one_after_the_other, walk_listing, window_key
+from extract._state import (
+    Batch,
+    Progress,
+    Walk,
+    and_what_came_since,
+    one_after_the_other,
+    walk_listing,
+    window_key,
+)
 from extract.base import Context, Cursor, ExtractError, Json, Page, Record, Reject
 
 if TYPE_CHECKING:
@@ -165,6 +173,10 @@ class _Search:
     http: Http
 
     def pull(self, progress: Progress, query: str, key: str) -> Iterator[Page]:
+        walk_once = partial(self._walk, progress, query, key)
+        yield from and_what_came_since(progress, key, walk_once, is_backfill=key != query)
+
+    def _walk(self, progress: Progress, query: str, key: str) -> Iterator[Page]:
         walk = progress.walk(key)
         notes = self._note_gap(walk, query)
         now = self.context.clock.now()

@@ -23,10 +23,11 @@ CATALOGUE = (
 class Platform:
     """A platform with a few records. `source` is the module under test; `quirk` is a fault of the
     whole wire (duplicated or reordered pages, fields of other kinds), which each platform shows in
-    its own way."""
+    its own way; the newest `hidden` records are not published yet."""
 
     quirk: str = ""
     edits: int = 0
+    hidden: int = 0
     time: FakeClock = field(default_factory=FakeClock)
     url: str = ""
     source: Any = None
@@ -135,7 +136,7 @@ class HackerNews(Platform):
         assert request.path == "/api/v1/search_by_date", request.path
         if self.quirk == "empty":
             return json_reply({"hits": [], "nbHits": 0})
-        hits = [hit for hit in self.items() if _matches(hit, request.query)]
+        hits = [hit for hit in self.items()[self.hidden :] if _matches(hit, request.query)]
         hits.sort(key=lambda hit: (-_second(hit), hit.get("objectID", "")))
         size = int(request.query.get("hitsPerPage", 20))
         start = int(request.query.get("page", 0)) * size
@@ -315,7 +316,7 @@ class X(Platform):
         assert request.headers["authorization"] == "Bearer very-secret-token"
         query = request.query
         assert f"{self.names}.fields" in query or request.path.endswith("counts/recent")
-        posts = sorted(self.posts(), key=lambda post: -_number(post))
+        posts = sorted(self.posts()[self.hidden :], key=lambda post: -_number(post))
         if "since_id" in query:
             posts = [post for post in posts if _number(post) > int(query["since_id"])]
         for name, is_in in (("start_time", 1), ("end_time", -1)):
@@ -429,7 +430,7 @@ class Reddit(Platform):
             return json_reply(token | {"token_type": "bearer"})
         assert request.headers["authorization"] == "bearer abcdef123456"
         kind = {"/r/acme/new": "t3", "/r/acme/comments": "t1", "/search": "t3"}[request.path]
-        things = [] if self.quirk == "empty" else self.things(kind)
+        things = [] if self.quirk == "empty" else self.things(kind)[self.hidden :]
         pages = [things[start : start + self.size] for start in range(0, len(things), self.size)]
         if self.quirk == "reordered":
             pages = [page[::-1] for page in [pages[0], *pages[:0:-1]]]

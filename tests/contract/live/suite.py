@@ -173,15 +173,19 @@ def check_kill_at_every_page(make: Make) -> None:
         same(total, expected)
 
 
-def check_new_records_between_runs(make: Make, add: Callable[[Platform], None]) -> None:
+def check_new_records_after_a_stop(make: Make) -> None:
+    """A run after a stop brings the rest of the old walk and what was published since."""
+    whole = make()
+    with on(whole):
+        expected = pull(whole)
     platform = make()
+    platform.hidden = 2
     with on(platform):
-        first = pull(platform)
-        add(platform)
-        second = pull(platform, first.cursor)
-        assert second.error is None
-        assert second.landed
-        assert not (set(second.landed) & set(first.landed))
+        before = pull(platform, stop_after=1)
+        platform.hidden = 0
+        after = pull(platform, before.cursor)
+        assert after.error is None
+        same(before + after, expected)
 
 
 def check_quirk_lands_the_same(make: Make, quirk: str) -> None:

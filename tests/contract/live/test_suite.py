@@ -54,6 +54,7 @@ def test_weather(make: Make, check: object) -> None:
         suite.check_endless_paging,
         suite.check_page_limit,
         suite.check_future_record,
+        suite.check_new_records_after_a_stop,
     ],
     ids=lambda check: check.__name__.removeprefix("check_"),
 )
