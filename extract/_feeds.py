@@ -48,14 +48,15 @@ _BENIGN = ("CharacterEncodingOverride", "NonXMLContentType")
 
 @dataclass(frozen=True, slots=True)
 class Feed:
-    """What a document holds. `problem` is why it could not be read whole, `notes` what was
-    refused or repaired in it."""
+    """What a document holds. `problem` is why it could not be read as it should, `notes` what
+    was refused or repaired in it."""
 
     title: str
     link: str
     language: str
     entries: list[Json]
     problem: str = ""
+    is_cut_off: bool = False
     notes: list[str] = field(default_factory=list)
 
 
@@ -88,11 +89,12 @@ def parse_feed(answer: Answer) -> Feed:
             "If it stays, correct or remove this feed in the settings.",
         )
     entries = list(parsed.entries)
-    problem = ""
+    problem, is_cut_off = "", False
     if parsed.get("bozo") and type(parsed.get("bozo_exception")).__name__ not in _BENIGN:
         problem = f"malformed: {parsed.get('bozo_exception')}"
         if entries and not _END.search(text[-_LOOKED_AT:]):
             entries.pop()
+            is_cut_off = True
             problem += "; it is cut off, its last entry is left for the next fetch"
     if len(entries) > MAX_ENTRIES:
         notes.append(f"only the first {MAX_ENTRIES:,} of {len(entries):,} entries were read")
@@ -109,6 +111,7 @@ def parse_feed(answer: Answer) -> Feed:
         language=_text(head.get("language")),
         entries=read,
         problem=problem,
+        is_cut_off=is_cut_off,
         notes=notes,
     )
 

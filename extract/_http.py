@@ -173,13 +173,13 @@ class Http:
                 asked = min(error.after_s, self.patience.longest_backoff_s)
                 self.clock.sleep(max(self._backoff(attempts), asked))
             except _LimitedError as error:
-                attempts_left = self.patience.wait_s - waited
+                left = self.patience.wait_s - waited
                 delay = error.seconds
                 if delay is None or delay <= 0:
                     # Told nothing, or a reset that has passed: growing steps, so as not to spin.
                     delay = min(self.patience.blind_wait_s + waited, 300.0)
                 delay = max(1.0, delay + 1.0) + self.clock.jitter()
-                if delay > attempts_left:
+                if delay > left:
                     raise WaitError(
                         f"{error.message} It is lifted in about {delay:,.0f} s, which is more than "
                         f"the {self.patience.wait_s:,.0f} s that a request may wait.",
@@ -253,7 +253,13 @@ class Http:
         reservation = self.ledger.reserve(units) if self.ledger else ""
         self._keep_pace()
         self.requests += 1
-        status, received, content = self._exchange(method, url, headers, body)
+        try:
+            status, received, content = self._exchange(method, url, headers, body)
+        except RetryError as error:
+            if self.ledger is not None and not error.was_sent:
+                # Nobody was reached, so nobody bills its contents; an answer that never came may.
+                self.ledger.settle(reservation)
+            raise
         answer = Answer(status, received, content, url, self.clock.now(), reservation=reservation)
         if is_exhausted(received):
             seconds = reset_seconds(received, self.clock.now())
@@ -310,10 +316,14 @@ class Http:
                 content = self._read(response, received, deadline, url)
                 return response.status, received, content
         except (httpcore.TimeoutException, httpcore.NetworkError) as error:
-            raise RetryError(
+            failure = RetryError(
                 f"{self.source}: no answer from {_short(url)} ({type(error).__name__}: {error}).",
                 f"Check the connection and sources.{self.source}.base_url, and run again.",
-            ) from error
+            )
+            failure.was_sent = not isinstance(
+                error, httpcore.ConnectError | httpcore.ConnectTimeout | httpcore.PoolTimeout
+            )
+            raise failure from error
         except (httpcore.ProtocolError, zlib.error) as error:
             raise RetryError(
                 f"{self.source}: the answer of {_short(url)} broke off or cannot be read "

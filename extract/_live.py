@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
-from typing import Annotated, Any, ClassVar, Protocol
+from typing import Annotated, Any, Protocol
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
@@ -65,8 +65,6 @@ class LiveSettings(SourceSettings):
     """What every live source takes beside its own keys. `pace_s` is the least time between two
     requests, `max_wait_s` the most that one request waits for a rate limit, `max_pages` the most
     pages of one listing in one run."""
-
-    UNITS: ClassVar[tuple[str, ...]] = ()
 
     budget: BudgetSettings = BudgetSettings()
     prices_usd: dict[str, Money] = Field(default_factory=dict)

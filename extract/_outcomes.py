@@ -49,9 +49,10 @@ class FixError(ExtractError):
 
 class RetryError(ExtractError):
     """A fault that passes by itself did not pass in the attempts of this run. `after_s` is how long
-    the server asks to be left alone."""
+    the server asks to be left alone, `was_sent` whether the request can have arrived."""
 
     after_s: float = 0.0
+    was_sent: bool = True
 
 
 class SkipError(ExtractError):

@@ -61,7 +61,13 @@ class Seen:
         """Whether this content of the record is another than the last one met; remembers it."""
         # Hashed, because ids of feeds are long and the cursor is written with every commit.
         key = _hash(f"{record.stream}|{record.record_id}", 8)
-        content = digest(record.payload, without=self._without)
+        return self._remember(key, digest(record.payload, without=self._without))
+
+    def is_new_reject(self, reject: Reject) -> bool:
+        """Whether this text was not refused lately for the same reason; remembers it."""
+        return self._remember(_hash(f"{reject.stream}|{reject.text}|{reject.reason}", 8), "")
+
+    def _remember(self, key: str, content: str) -> bool:
         is_new = self._known.pop(key, None) != content
         self._known[key] = content
         while len(self._known) > self._limit:
@@ -169,7 +175,8 @@ def walk_listing(
             if number == max_pages:
                 notes.append(f"{what}: {max_pages:,} pages read; the next run goes on from there.")
         new = [record for record in batch.records if seen.is_new(record)]
-        yield Batch(new, batch.positions, walk.resume, is_last, batch.rejects, notes)
+        rejects = [reject for reject in batch.rejects if seen.is_new_reject(reject)]
+        yield Batch(new, batch.positions, walk.resume, is_last, rejects, notes)
         if is_circle:
             raise RetryError(
                 f"{what}: the listing does not end: page {number} leads back to pages already "

@@ -125,9 +125,10 @@ def _pull_feed(
         # What lies outside the window is still to come, so the feed counts as not fetched.
         new_state = {**state, "url": url}
     else:
-        # A feed that was not read whole is fetched again even if it does not change.
-        new_state["etag"] = None if feed.problem else answer.headers.get("etag")
-        new_state["last_modified"] = None if feed.problem else answer.headers.get("last-modified")
+        # A feed that was cut off is fetched again even if it does not change.
+        validators = {} if feed.is_cut_off else answer.headers
+        new_state["etag"] = validators.get("etag")
+        new_state["last_modified"] = validators.get("last-modified")
     progress.extra["feeds"][name] = {**new_state, "seen": seen.state()}
     yield Page(records, progress.cursor(), rejects, notes)
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from functools import partial
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import Field
 
@@ -82,8 +82,6 @@ class Settings(LiveSettings):
     it, split to `query_length` characters (512 in the lower plans). `field_names` is the generation
     of names that is asked for; both are understood. `with_references` also reads the posts that
     are answered or quoted, which are billed too."""
-
-    UNITS: ClassVar[tuple[str, ...]] = ("posts", "users")
 
     base_url: OwnUrl = "https://api.x.com"
     queries: tuple[str, ...] = ()

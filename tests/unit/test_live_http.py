@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from email.utils import format_datetime
+from pathlib import Path
 
 import httpcore
 import pytest
 
 from extract._addresses import PublicBackend, is_public, origin_of, public_addresses
+from extract._budget import Ledger, Limits
 from extract._http import Http, Patience
 from extract._outcomes import FixError, RetryError, reset_seconds
 from tests.contract.live.server import FakeClock, LocalServer, Reply, json_reply, serving
@@ -184,3 +187,32 @@ def test_secrets_are_taken_out_of_bodies(server: LocalServer, time: FakeClock) -
     server.respond = lambda request: json_reply({"echo": "Bearer very-secret"})
     with http(server, time, secrets=["very-secret"]) as client:
         assert client.get(server.url).content == {"echo": "Bearer ***"}
+
+
+def test_a_platform_that_was_not_reached_bills_nothing(tmp_path: Path, time: FakeClock) -> None:
+    with serving(lambda request: json_reply({}), time) as gone:
+        url = gone.url
+    book = Ledger(
+        tmp_path,
+        source="x",
+        limits=Limits(99, Decimal(1)),
+        prices_usd={"posts": Decimal("0.005")},
+        clock=time.clock(),
+    )
+    with (
+        Http(source="x", allowed=[url], clock=time.clock(), ledger=book) as client,
+        pytest.raises(RetryError, match="no answer"),
+    ):
+        client.get(url, units={"posts": 100})
+    use = book.use()
+    assert (use.requests, use.units, use.money_usd) == (5, {"posts": 0}, 0)
+
+
+def test_an_answer_that_never_came_counts_in_full(
+    server: LocalServer, tmp_path: Path, time: FakeClock
+) -> None:
+    server.respond = lambda request: Reply(manner="reset")
+    book = Ledger(tmp_path, source="x", limits=Limits(99), prices_usd={}, clock=time.clock())
+    with http(server, time, ledger=book) as client, pytest.raises(RetryError):
+        client.get(server.url, units={"posts": 100})
+    assert book.use().units == {"posts": 500}

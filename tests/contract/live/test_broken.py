@@ -108,6 +108,7 @@ def test_a_source_that_does_not_ask_its_budget_fails(
         suite.check_budget(HackerNews, tmp_path)
 
 
+@pytest.mark.filterwarnings("ignore:A test tried to use")
 def test_a_transport_that_follows_any_redirect_fails(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("extract._addresses.is_public", lambda _address: True)
     # Either the check sees no refusal, or the connection itself meets the tests' own block.

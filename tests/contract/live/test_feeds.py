@@ -195,3 +195,20 @@ def test_base_url_carries_the_feeds_own_address() -> None:
     assert rss.address(settings, settings.feeds["a"].url) == (
         "http://127.0.0.1:9/https://shop.example/f.xml"
     )
+
+
+def test_a_feed_that_stays_malformed_is_not_fetched_and_rejected_for_ever() -> None:
+    platform = Feeds()
+    with suite.on(platform) as server:
+        answer = platform.answer
+
+        def broken(request: Any) -> Reply:
+            reply = answer(request)
+            return reply.but(body=reply.body.replace(b"<title>acme 1", b"<title>acme &nope; <x> 1"))
+
+        server.respond = broken
+        first = suite.pull(platform)
+        again = suite.pull(platform, first.cursor)
+        assert len(first.rejects) == 2
+        assert again.rejects == []
+        assert "if-none-match" in server.requests[-3].headers

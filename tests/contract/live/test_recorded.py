@@ -69,7 +69,7 @@ def test_x_body_with_every_field_lands_and_its_endless_token_is_named(shared: Pa
     users = landed(result, "x/users")
     assert set(users) == {user["id"] for user in body["includes"]["users"]}
     partial = [reject for reject in result.rejects if reject.reason.startswith("partial error")]
-    assert len(partial) == 4 * len(body["errors"])
+    assert len(partial) == len({str(error) for error in body["errors"]})
 
 
 def test_x_counts_make_a_plan(shared: Path) -> None:
