@@ -11,7 +11,7 @@ import os
 import threading
 import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -151,10 +151,14 @@ def _pull_side_by_side(
                 for name, source_settings in live.items()
             }
             try:
-                return {name: future.result() for name, future in futures.items()}
+                done, _ = wait(futures.values(), return_when=FIRST_EXCEPTION)
+                for future in done:
+                    future.result()
             except BaseException:
+                # A full disk, or Ctrl-C: the others end at their next page, or in their wait.
                 stop.set()
                 raise
+            return {name: future.result() for name, future in futures.items()}
 
 
 @dataclass(slots=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
+import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -133,6 +134,31 @@ def test_something_unforeseen_in_one_leaves_the_others_running(
     pulled = world.extract("r1")
     assert "ZeroDivisionError" in str(pulled["x"].error)
     assert all(source.error is None for name, source in pulled.items() if name != "x")
+
+
+def test_an_interrupt_ends_the_long_waits_of_the_others(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = threading.Event()
+
+    def limited(_reply: Reply, _number: int) -> Reply:
+        asked.set()
+        return json_reply({}, 429, **{"retry-after": "600"})
+
+    def interrupted(*_args: Any) -> Any:
+        asked.wait(20)
+        raise KeyboardInterrupt
+        yield
+
+    with_fault(world.platforms["x"], world.servers["x"], limited, 0, MANY)
+    monkeypatch.setattr(extracting.SOURCES["hackernews"], "pull", interrupted)
+    started = time.monotonic()
+    with pytest.raises(KeyboardInterrupt):
+        # The clock of real runs: without the interrupt this would wait ten minutes.
+        extracting.extract(
+            world.settings, run_id="r1", now=world.time.now, only=("x", "hackernews")
+        )
+    assert time.monotonic() - started < 30
 
 
 def test_what_was_fetched_is_safe_before_a_long_wait(world: World) -> None:
