@@ -200,11 +200,17 @@ def docs(
 
 def register_other_commands() -> None:
     """Add the commands that live beside what they do."""
-    from pipeline import live_commands, mapping_command, scoring
+    from pipeline import mapping_command, scoring
 
-    live_commands.register(app)
     mapping_command.register(app)
     scoring.register(app)
+    _register_live_commands()
+
+
+def _register_live_commands() -> None:
+    from pipeline import live_commands
+
+    live_commands.register(app)
 
 
 def main() -> None:
