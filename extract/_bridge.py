@@ -14,8 +14,8 @@ import requests
 from requests.adapters import BaseAdapter
 from requests.structures import CaseInsensitiveDict
 
-from extract._http import Http, Parse, parse_json
-from extract._outcomes import REMAINING_HEADERS, RESET_HEADERS, Answer
+from extract._http import Http
+from extract._outcomes import REMAINING_HEADERS, RESET_HEADERS, Answer, Parse, parse_json
 
 _NOT_PASSED_ON = frozenset(
     {*RESET_HEADERS, *REMAINING_HEADERS, "x-ratelimit-used", "content-encoding", "content-length"}

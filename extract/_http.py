@@ -8,12 +8,10 @@ libraries built on `requests` are plugged in by `extract._bridge`.
 
 from __future__ import annotations
 
-import json
 import zlib
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from types import TracebackType
-from typing import Any, TypeAlias
 from urllib.parse import urlencode, urljoin
 
 import httpcore
@@ -24,56 +22,20 @@ from extract._clock import Clock
 from extract._outcomes import (
     Answer,
     FixError,
+    Parse,
     RetryError,
     StopError,
     WaitError,
     check_status,
     is_exhausted,
+    parse_json,
     reset_seconds,
 )
+from extract._patience import Patience
 
 USER_AGENT = "social-signals/0.1 (local research warehouse; one polite client)"
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _PRIVATE_HEADERS = frozenset({"authorization", "cookie", "proxy-authorization"})
-
-Parse: TypeAlias = Callable[[Answer], Any]
-"""Makes `content` of an answer; raises `RetryError` for a body that is not what was asked for."""
-
-
-def parse_json(answer: Answer) -> Any:  # noqa: ANN401 - whatever was sent
-    """The body as JSON.
-
-    Raises:
-        RetryError: it is something else.
-    """
-    try:
-        return json.loads(answer.body)
-    except (ValueError, RecursionError) as error:
-        kind = "HTML" if answer.body.lstrip()[:1] == b"<" else "something unreadable"
-        raise RetryError(
-            f"{_short(answer.url)} answers with {kind} instead of JSON.",
-            "If it stays, a proxy or login page stands in between: check the base_url.",
-        ) from error
-
-
-@dataclass(frozen=True, slots=True)
-class Patience:
-    """How long a request may take and how often it is tried; seconds and bytes.
-
-    `wait_s` is the most that one request waits for rate limits before the source ends for this
-    run; `body_bytes` bounds a body both as sent and as unpacked.
-    """
-
-    connect_s: float = 10.0
-    read_s: float = 30.0
-    total_s: float = 120.0
-    body_bytes: int = 16 * 1024 * 1024
-    redirects: int = 5
-    attempts: int = 5
-    backoff_s: float = 1.0
-    longest_backoff_s: float = 60.0
-    wait_s: float = 1_200.0
-    blind_wait_s: float = 30.0
 
 
 class Http:
@@ -91,7 +53,7 @@ class Http:
         clock: Clock,
         ledger: Ledger | None = None,
         pace_s: float = 0.0,
-        patience: Patience = Patience(),
+        patience: Patience | None = None,
         secrets: Sequence[str] = (),
         credentials: tuple[str, ...] = (),
         user_agent: str = USER_AGENT,
@@ -104,7 +66,7 @@ class Http:
         self.source = source
         self.clock = clock
         self.ledger = ledger
-        self.patience = patience
+        self.patience = patience or Patience()
         self.requests = 0
         self._pace_s = pace_s
         self._secrets = [secret.encode() for secret in secrets if len(secret) >= 6]

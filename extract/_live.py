@@ -7,15 +7,18 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
-from typing import Annotated, Any, Protocol
+from typing import TYPE_CHECKING, Annotated, Any, Protocol
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from extract._budget import Ledger, Limits
-from extract._http import Http, Patience
 from extract._outcomes import FixError
+from extract._patience import Patience
 from extract.base import Context, Cursor, Source, SourceSettings
+
+if TYPE_CHECKING:
+    from extract._http import Http
 
 LATEST_MARGIN_SECONDS = 86_400
 """Records dated further ahead of our clock do not move a cursor: one of the two is wrong."""
@@ -142,6 +145,9 @@ def open_http(
     patience: Patience | None = None,
 ) -> Http:
     """The source's transport with its budget, pace and patience."""
+    # Only here, so that commands that ask nobody do not wait for its imports.
+    from extract._http import Http
+
     patience = patience or Patience(wait_s=settings.max_wait_s)
     return Http(
         source=source,

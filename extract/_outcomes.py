@@ -11,11 +11,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from typing import Any
+from typing import Any, TypeAlias
 
 from extract.base import ExtractError
 
@@ -72,6 +72,26 @@ class Answer:
     content: Any = None
     reservation: str = ""
     hops: tuple[str, ...] = field(default=())
+
+
+Parse: TypeAlias = Callable[[Answer], Any]
+"""Makes `content` of an answer; raises `RetryError` for a body that is not what was asked for."""
+
+
+def parse_json(answer: Answer) -> Any:  # noqa: ANN401 - whatever was sent
+    """The body as JSON.
+
+    Raises:
+        RetryError: it is something else.
+    """
+    try:
+        return json.loads(answer.body)
+    except (ValueError, RecursionError) as error:
+        kind = "HTML" if answer.body.lstrip()[:1] == b"<" else "something unreadable"
+        raise RetryError(
+            f"{_without_query(answer.url)} answers with {kind} instead of JSON.",
+            "If it stays, a proxy or login page stands in between: check the base_url.",
+        ) from error
 
 
 def reset_seconds(headers: Mapping[str, str], now: datetime) -> float | None:

@@ -10,11 +10,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from functools import partial
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import Field
 
-from extract._http import Http, parse_json
 from extract._live import (
     LiveSettings,
     OwnUrl,
@@ -24,7 +23,7 @@ from extract._live import (
     open_http,
     seconds,
 )
-from extract._outcomes import Answer, FixError, RetryError
+from extract._outcomes import Answer, FixError, RetryError, parse_json
 from extract._queries import catalogue_terms
 from extract._state import (
     Batch,
@@ -36,6 +35,9 @@ from extract._state import (
     window_key,
 )
 from extract.base import Context, Cursor, ExtractError, Json, Page, Record, Reject
+
+if TYPE_CHECKING:
+    from extract._http import Http
 
 NAME = "hackernews"
 STREAMS: tuple[tuple[str, str], ...] = (("hackernews", "hits"), ("hackernews", "items"))

@@ -28,7 +28,7 @@ from extract._live import (
     open_http,
     seconds,
 )
-from extract._outcomes import Answer, FixError, RetryError
+from extract._outcomes import Answer, FixError, RetryError, parse_json
 from extract._queries import catalogue_terms, either
 from extract._state import (
     Batch,
@@ -311,8 +311,6 @@ def _gap(listing: _Listing, positions: dict[str, int], done: int) -> list[str]:
 
 def _parse(answer: Answer, *, kind: str) -> Any:  # noqa: ANN401 - as received
     """A listing of things of this kind, or the answer to a request for a token."""
-    from extract._http import parse_json
-
     content = parse_json(answer)
     if answer.url.partition("?")[0].endswith("/access_token"):
         return content

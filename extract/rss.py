@@ -5,16 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 from functools import partial
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from extract._feeds import Feed, entry_id, parse_feed
-from extract._http import Http, Patience
 from extract._live import AnyUrl, LiveSettings, Planned, Probe, open_http
 from extract._outcomes import Answer, FixError
+from extract._patience import Patience
 from extract._state import Progress, Seen, one_after_the_other
 from extract.base import Context, Cursor, ExtractError, Json, Page, Record, Reject
+
+if TYPE_CHECKING:
+    from extract._http import Http
 
 NAME = "rss"
 STREAMS: tuple[tuple[str, str], ...] = (("rss", "entries"),)

@@ -27,7 +27,7 @@ from extract._live import (
     credential,
     open_http,
 )
-from extract._outcomes import Answer, FixError, RetryError
+from extract._outcomes import Answer, FixError, RetryError, parse_json
 from extract._queries import catalogue_terms, either
 from extract._state import (
     Batch,
@@ -327,8 +327,6 @@ class _Search:
 
 
 def _parse(answer: Answer) -> Any:  # noqa: ANN401 - as received
-    from extract._http import parse_json
-
     content = parse_json(answer)
     known = ("data", "meta", "errors", "includes")
     if not isinstance(content, dict) or not any(key in content for key in known):

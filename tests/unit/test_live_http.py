@@ -13,8 +13,9 @@ import pytest
 
 from extract._addresses import PublicBackend, is_public, origin_of, public_addresses
 from extract._budget import Ledger, Limits
-from extract._http import Http, Patience
+from extract._http import Http
 from extract._outcomes import FixError, RetryError, reset_seconds
+from extract._patience import Patience
 from tests.contract.live.server import FakeClock, LocalServer, Reply, json_reply, serving
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)

@@ -10,8 +10,7 @@ from typing import Any
 import pytest
 
 from extract import reddit, x
-from extract._http import parse_json
-from extract._outcomes import FixError, RetryError
+from extract._outcomes import FixError, RetryError, parse_json
 from tests.contract.live import suite
 from tests.contract.live.platforms import HackerNews, Reddit, X
 from tests.contract.live.server import Reply, Request, json_reply
