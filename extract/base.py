@@ -14,6 +14,7 @@ from typing import Any, Protocol, TypeAlias
 
 from pydantic import BaseModel, ConfigDict
 
+from extract._clock import Clock
 from udfs.errors import SocialSignalsError
 
 Json: TypeAlias = dict[str, Any]
@@ -63,6 +64,8 @@ class Page:
     records: list[Record]
     cursor: Cursor
     rejects: list[Reject] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    """What the user should hear, such as an unavoidable gap."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +98,11 @@ class Context:
     truth_path: Path
     business_timezone: str = "UTC"
     progress: Callable[[str, int], None] = say_nothing
+    clock: Clock = field(default_factory=Clock)
+    environment: Mapping[str, str] = field(default_factory=dict)
+    budgets: Path | None = None
+    since: datetime | None = None
+    until: datetime | None = None
 
 
 class Source(Protocol):

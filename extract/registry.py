@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import cast
 
-from extract import datasets, simulated
+from extract import datasets, hackernews, reddit, rss, simulated, x
 from extract.base import Source
 
 SOURCES: dict[str, Source] = {
-    module.NAME: cast("Source", module) for module in (simulated, datasets)
+    module.NAME: cast("Source", module)
+    for module in (simulated, datasets, x, reddit, rss, hackernews)
 }
 
 

@@ -46,6 +46,13 @@ DataFolderOption = Annotated[
 FullRefreshOption = Annotated[
     bool, typer.Option("--full-refresh", help="Build incremental models from nothing.")
 ]
+SinceOption = Annotated[
+    str | None,
+    typer.Option("--since", help="First day or instant of a backfill; UTC without an offset."),
+]
+UntilOption = Annotated[
+    str | None, typer.Option("--until", help="Day or instant before which a backfill ends.")
+]
 
 
 def _settings(
@@ -86,15 +93,21 @@ def extract(
     config: ConfigOption = None,
     overrides: SetOption = None,
     data_folder: DataFolderOption = None,
+    since: SinceOption = None,
+    until: UntilOption = None,
 ) -> None:
-    """Pull what is new from the sources into landing files.
+    """Pull what is new from the sources into landing files; with --since, an older window.
 
     Example: social-signals extract simulated --target demo
+    Example: social-signals extract hackernews --config examples/live.toml --since 2026-01-01
     """
-    from pipeline import running
+    from pipeline import live_commands, running
 
     settings = _settings(target, config, overrides, data_folder)
-    raise typer.Exit(running.run_steps(settings, "extract", only_sources=sources or ()))
+    first, last = live_commands.window(since, until)
+    raise typer.Exit(
+        running.run_steps(settings, "extract", only_sources=sources or (), since=first, until=last)
+    )
 
 
 @app.command()
@@ -192,6 +205,13 @@ def register_other_commands() -> None:
     analysing.register(app)
     mapping_command.register(app)
     scoring.register(app)
+    _register_live_commands()
+
+
+def _register_live_commands() -> None:
+    from pipeline import live_commands
+
+    live_commands.register(app)
 
 
 def main() -> None:

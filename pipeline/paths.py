@@ -30,6 +30,11 @@ class TargetPaths:
         return self.folder / "state"
 
     @property
+    def budgets(self) -> Path:
+        """The ledgers, which all targets share: a platform counts by key, not by target."""
+        return self.data / "_budgets"
+
+    @property
     def work(self) -> Path:
         return self.folder / "work.duckdb"
 

@@ -15,6 +15,7 @@ from pathlib import Path
 import duckdb
 
 from extract.registry import declared_streams
+from pipeline.budgets import budget_rows
 from pipeline.building import build, run_dbt
 from pipeline.catalogue import read_catalogue
 from pipeline.console import clean, err, meter, out
@@ -27,7 +28,13 @@ from udfs.errors import SocialSignalsError
 from warehouse.loading import LoadReport, load
 from warehouse.lock import run_lock
 from warehouse.publishing import publish
-from warehouse.schema import mark_interrupted_runs, open_work, record_run, write_settings
+from warehouse.schema import (
+    mark_interrupted_runs,
+    open_work,
+    record_run,
+    write_budgets,
+    write_settings,
+)
 
 EXIT_DONE, EXIT_FAILED, EXIT_PARTIAL, EXIT_NOTHING = 0, 1, 3, 4
 ALL_STEPS = ("extract", "load", "build", "publish", "charts", "insights")
@@ -52,6 +59,8 @@ class Run:
     full_refresh: bool = False
     show: bool = False
     only_sources: tuple[str, ...] = ()
+    since: datetime | None = None
+    until: datetime | None = None
     problems: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     is_empty: bool = False
@@ -94,6 +103,8 @@ def run_steps(
     full_refresh: bool = False,
     show: bool = False,
     only_sources: Sequence[str] = (),
+    since: datetime | None = None,
+    until: datetime | None = None,
     now: Callable[[], datetime] = utc_now,
 ) -> int:
     """Run the named steps in order while holding the target's lock; returns the exit code."""
@@ -109,6 +120,8 @@ def run_steps(
         full_refresh=full_refresh,
         show=show,
         only_sources=tuple(only_sources),
+        since=since,
+        until=until,
     )
     with run_lock(settings.paths.lock, command=" ".join(steps)), _recorded(run):
         for step in steps:
@@ -157,6 +170,7 @@ def _recorded(run: Run) -> Iterator[None]:
 def _record_start(run: Run, connection: duckdb.DuckDBPyConnection) -> None:
     """Tell SQL what the target's settings are and which run is going on."""
     write_settings(connection, sql_settings(run))
+    write_budgets(connection, budget_rows(run.settings))
     record_run(
         connection,
         run_id=run.run_id,
@@ -191,12 +205,20 @@ def _record_end(run: Run, status: str, code: int, message: str) -> None:
 
 
 def _extract(run: Run, say: Callable[[str], None]) -> None:
-    pulled = extract(run.settings, run_id=run.run_id, now=run.now, only=run.only_sources)
+    pulled = extract(
+        run.settings,
+        run_id=run.run_id,
+        now=run.now,
+        only=run.only_sources,
+        since=run.since,
+        until=run.until,
+    )
     if not pulled:
         say("no source is enabled")
     for source in pulled:
         rejected = f", {source.rejects:,} rejected" if source.rejects else ""
         say(f"{source.source}: {source.records:,} records{rejected}")
+        run.notes.extend(source.notes)
         if source.error is not None:
             run.problems.append(f"{source.source} stopped: {source.error}")
     _fail_when_all_failed(pulled)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from datetime import datetime
+from decimal import Decimal
 from pathlib import Path
 
 import duckdb
@@ -56,6 +57,15 @@ _TABLES = (
         record_id varchar not null,
         reason varchar,
         created_at timestamptz not null
+    )
+    """,
+    """
+    create table if not exists raw.budgets (
+        source varchar not null,
+        month varchar not null,
+        unit varchar not null,
+        used_amount decimal(18, 6) not null,
+        limit_amount decimal(18, 6)
     )
     """,
     "create table if not exists raw.settings (key varchar not null unique, value varchar)",
@@ -184,6 +194,23 @@ def write_settings(
         connection.execute("delete from raw.settings")
         for key, value in sorted(settings.items()):
             connection.execute("insert into raw.settings values (?, ?)", [key, value])
+        connection.commit()
+    except BaseException:
+        connection.rollback()
+        raise
+
+
+def write_budgets(
+    connection: duckdb.DuckDBPyConnection,
+    rows: Iterable[tuple[str, str, str, Decimal, Decimal | None]],
+) -> None:
+    """Replace raw.budgets: source, month, unit, what is used of it, and its limit (None: none)."""
+    ensure_raw_tables(connection, ())
+    connection.begin()
+    try:
+        connection.execute("delete from raw.budgets")
+        for row in rows:
+            connection.execute("insert into raw.budgets values (?, ?, ?, ?, ?)", list(row))
         connection.commit()
     except BaseException:
         connection.rollback()

@@ -4,6 +4,8 @@
         ('x', 'posts'), ('x', 'users'), ('reddit', 'submissions'), ('shopify', 'orders'),
         ('storefront', 'reviews'), ('storefront', 'calendar_events'),
         ('google_trends', 'interest'), ('datasets', 'posts'), ('datasets', 'sales'),
-        ('datasets', 'reviews'), ('datasets', 'metrics'),
+        ('datasets', 'reviews'), ('datasets', 'metrics'), ('hackernews', 'hits'),
+        ('hackernews', 'items'), ('rss', 'entries'), ('reddit', 'comments'),
+        ('reddit', 'feed_entries'),
     ]) -}}
 {%- endmacro %}

@@ -36,6 +36,11 @@ STREAMS: dict[tuple[str, str], tuple[str, ...]] = {
     ("datasets", "sales"): ("dataset", "line_id"),
     ("datasets", "reviews"): ("dataset", "review_id"),
     ("datasets", "metrics"): ("dataset", "product_key", "metric", "date"),
+    ("hackernews", "hits"): ("objectID",),
+    ("hackernews", "items"): ("id",),
+    ("rss", "entries"): ("id",),
+    ("reddit", "comments"): ("name",),
+    ("reddit", "feed_entries"): ("id",),
 }
 
 _PRODUCTS = (

@@ -451,7 +451,16 @@ def test_nothing_landed_still_makes_every_table(work, tmp_path):
     report = run(work, tmp_path / "nowhere")
     assert (report.files, report.problems) == ([], [])
     tables = {row[0] for row in rows(work, "select table_name from duckdb_tables()")}
-    assert tables == {"x_posts", "x_users", "rejects", "load_log", "tombstones", "settings", "runs"}
+    assert tables == {
+        "x_posts",
+        "x_users",
+        "rejects",
+        "load_log",
+        "tombstones",
+        "budgets",
+        "settings",
+        "runs",
+    }
 
 
 def test_settings_and_runs_are_replaced(work):

@@ -50,6 +50,26 @@ expected as (
     from {{ source('reddit', 'submissions') }}
     where record_id not in ({{ forgotten_records('reddit', 'submissions') }})
     union
+    select 'hackernews:' || record_id as post_key
+    from {{ source('hackernews', 'hits') }}
+    where record_id not in ({{ forgotten_records('hackernews', 'hits') }})
+    union
+    select 'hackernews:' || record_id as post_key
+    from {{ source('hackernews', 'items') }}
+    where record_id not in ({{ forgotten_records('hackernews', 'items') }})
+    union
+    select 'reddit:' || record_id as post_key
+    from {{ source('reddit', 'comments') }}
+    where record_id not in ({{ forgotten_records('reddit', 'comments') }})
+    union
+    select 'reddit:' || record_id as post_key
+    from {{ source('reddit', 'feed_entries') }}
+    where record_id not in ({{ forgotten_records('reddit', 'feed_entries') }})
+    union
+    select 'rss:' || record_id as post_key
+    from {{ source('rss', 'entries') }}
+    where record_id not in ({{ forgotten_records('rss', 'entries') }})
+    union
     select
         {{ platform_name(
             "payload ->> '$.platform'", "coalesce(payload ->> '$.dataset', 'unnamed')"

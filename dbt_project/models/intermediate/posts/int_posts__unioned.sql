@@ -18,6 +18,10 @@ dataset_posts as (
     select * from {{ ref('stg_datasets__posts') }}
 ),
 
+live_posts as (
+    select * from {{ ref('int_posts__live') }}
+),
+
 {#- Every edit is a post of its own; a snapshot without history joins by its id. -#}
 x_chains as (
     select
@@ -190,6 +194,8 @@ all_versions as (
     select * from from_reddit
     union all
     select * from from_datasets
+    union all
+    select * from live_posts
 ),
 
 {#- A data set may hold a post twice, or one that its platform gave as well. -#}

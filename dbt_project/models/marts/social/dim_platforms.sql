@@ -23,6 +23,7 @@ known as (
         ('bluesky', 'Bluesky', 'social'),
         ('mastodon', 'Mastodon', 'social'),
         ('producthunt', 'Product Hunt', 'forum'),
+        ('rss', 'RSS and Atom feeds', 'news'),
         ('steam', 'Steam', 'reviews'),
         ('storefront', 'Own shop', 'reviews')
     ) as named (platform, platform_name, kind)
