@@ -36,10 +36,10 @@ LOOKS = 26
 def look_cells() -> list[Cell]:
     """Weekly looks from day 90 and from day 180 on, daily ones, and what the rule costs."""
     return [
-        _nulls("looks-weekly-from-90", 90, WEEK, LOOKS, shops=100),
+        _nulls("looks-weekly-from-90", 90, WEEK, LOOKS, shops=150),
         _nulls("looks-weekly-from-180", 180, WEEK, LOOKS, shops=60),
         _nulls("looks-weekly-shared-from-90", 90, WEEK, LOOKS, shops=60, is_shared=True),
-        _nulls("looks-daily-from-90", 90, 1, WEEK * LOOKS, shops=10),
+        _nulls("looks-daily-from-90", 90, 1, WEEK * LOOKS, shops=20),
         _power("looks-power-weekly-from-90", 90),
     ]
 

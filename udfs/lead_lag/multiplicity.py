@@ -11,8 +11,8 @@ from udfs.lead_lag.panel import BoolArray, Decisions, FloatArray, LinkTests, Tex
 
 CLAIM_LEVEL = 0.05  # q of a claim, and of the reverse direction that forbids one
 # Both directions together would announce something in 7 of 100 shops without a link; a claim of
-# the reverse direction alone therefore takes a fifth of the level, which keeps the sum below 6.
-SALES_LEAD_LEVEL = 0.01
+# the reverse direction alone therefore takes a tenth of the level, which keeps the sum below 6.
+SALES_LEAD_LEVEL = 0.005
 WATCH_LEVEL = 0.20
 # Every rebuild looks again. For the first time a card claims at this q, and after the first look at
 # its product only if the same claim has stood at every look of STANDING_DAYS (docs/decisions/0008).

@@ -177,8 +177,7 @@ class LinkTests:
     `n_days`: days with both series. `p`, `z`, `lag_days` (1-14: the signal comes first),
     `width_days` (1, or 3 for an effect spread over neighbouring days): the lead test.
     `peak_lag_days` (-14..14): peak of the deseasonalised cross-correlation; `is_lag_confirmed`:
-    it lies within a day of `lag_days` (two if spread) and outside `null_band`. `reverse_*`: the
-    roles swapped.
+    it lies within a day of `lag_days` (two if spread). `reverse_*`: the roles swapped.
     `uplift`, `uplift_low`, `uplift_high`: fraction of sales per +1 SD of the denoised,
     deseasonalised signal at `lag_days`, simultaneous 95 %; `is_percentage_allowed` and
     `percentage_reason` say whether they may be stated. `minimum_detectable_effect`: the smallest
