@@ -243,7 +243,17 @@ def report_health(
         for name in SOURCES:
             if name not in settings.sources:
                 say(f"{name}: not set up in {settings.file.name}")
+            elif not settings.sources[name].enabled:
+                say(f"{name}: switched off; {_to_switch_on(name, context)}")
     return code
+
+
+def _to_switch_on(name: str, context: Context) -> str:
+    """What a source that is off would take: its setting, and credentials that are not there."""
+    needed = getattr(SOURCES[name], "CREDENTIALS", ())
+    missing = [key for key in needed if not context.environment.get(key)]
+    words = f"sources.{name}.enabled = true turns it on"
+    return f"{words} ({' and '.join(missing)} not set)" if missing else words
 
 
 def _health(probe: Probe) -> str:

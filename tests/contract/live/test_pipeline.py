@@ -272,6 +272,19 @@ def test_doctor_says_what_is_not_set_up_and_what_needs_no_network(repository: Pa
     assert live_commands.report_plan(settings, say=said.append) == 0
 
 
+def test_doctor_says_what_a_source_that_is_off_would_take(
+    repository: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("SOCIAL_SIGNALS_X_BEARER_TOKEN", raising=False)
+    off = [f"sources.{name}.enabled=false" for name in ("hackernews", "rss")]
+    settings = load_settings(repository / "examples" / "live.toml", off)
+    said: list[str] = []
+    assert live_commands.report_health(settings, say=said.append) == 0
+    of_x = next(line for line in said if line.startswith("x: switched off"))
+    assert "sources.x.enabled = true" in of_x
+    assert "SOCIAL_SIGNALS_X_BEARER_TOKEN not set" in of_x
+
+
 def test_the_demo_asks_no_platform(repository: Path) -> None:
     settings = load_settings(repository / "targets" / "demo.toml")
     assert not any(isinstance(source, LiveSettings) for source in settings.sources.values())
