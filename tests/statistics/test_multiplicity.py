@@ -133,3 +133,19 @@ def test_a_shop_without_links_claims_one_in_twenty_times_a_direction() -> None:
     q = benjamini_hochberg(generator.random(40_000), groups=shops)
     share = (q <= 0.05).reshape(2000, 20).any(axis=1).mean()
     assert share == pytest.approx(0.05, abs=0.015)
+
+
+def test_q_is_never_below_p_however_small_or_many() -> None:
+    generator = np.random.default_rng(8)
+    p = generator.random(4_000) ** 12  # down to 1e-40
+    groups = generator.integers(0, 300, p.size)
+    q = benjamini_hochberg(p, groups=groups)
+    assert (q >= p).all()
+    for group in range(0, 300, 37):
+        inside = groups == group
+        np.testing.assert_allclose(q[inside], benjamini_hochberg(p[inside]), rtol=1e-12)
+    family = np.array([f"f{group}" for group in groups], dtype=object)
+    flags = np.ones(p.size, dtype=bool)
+    decided = decide_families(family, groups == 0, p, p[::-1], flags, flags)
+    assert (decided.q >= p).all()
+    assert (decided.reverse_q >= p[::-1]).all()

@@ -38,9 +38,12 @@ def benjamini_hochberg(p: npt.ArrayLike, *, groups: npt.NDArray[Any] | None = No
     first = np.concatenate([[0], np.cumsum(size)[:-1]])
     rank = np.arange(known.size) - first[sorted_group] + 1
     raw = sorted_p * size[sorted_group] / rank
-    # The running minimum from the largest p of each group: groups do not mix if each starts lower.
-    offset = sorted_group * (raw.max() + 1.0)
-    least = np.minimum.accumulate((raw + offset)[::-1])[::-1] - offset
+    # The running minimum from the largest p of each group, over ranks: each group starts lower than
+    # the one behind it, and whole numbers keep the smallest q exact.
+    value, place = np.unique(raw, return_inverse=True)
+    start = sorted_group * len(value)
+    least = value[np.minimum.accumulate((place + start)[::-1])[::-1] - start]
+    least = np.maximum(least, sorted_p)  # m p / m may round below p
     q[known[order]] = np.minimum(least, 1.0)
     return q
 
@@ -108,7 +111,8 @@ def _hierarchical(family: TextArray, is_primary: BoolArray, p: FloatArray) -> Fl
     q = np.full(p.shape, np.nan)
     for part, share in zip(parts, shares, strict=True):
         if np.any(part):
-            q[part] = np.minimum(selective_q(family[part], p[part]) / share, 1.0)
+            found = selective_q(family[part], p[part])
+            q[part] = np.clip(found / share, p[part], 1.0)
     return q
 
 
