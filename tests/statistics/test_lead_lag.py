@@ -182,3 +182,16 @@ def test_options_change_the_method() -> None:
     drawn_otherwise = run_tests(panel, Options(seed=1))
     np.testing.assert_allclose(drawn_otherwise.p, usual.p, rtol=0.1, atol=0.05)
     assert not (drawn_otherwise.p == usual.p).any()
+
+
+def test_days_out_of_stock_say_nothing_of_what_precedes_sales() -> None:
+    shop = log_linear_shop(30, 180, seed=5, uplift=0.2)
+    generator = np.random.default_rng(6)
+    stock_out = generator.random(shop.outcome.shape) < 0.04
+    empty = replace(shop, stock_out=stock_out, outcome=np.where(stock_out, 0.0, shop.outcome))
+    full = replace(empty, outcome=np.where(stock_out, 3 * shop.outcome, shop.outcome))
+    one, two = run_tests(empty), run_tests(full)
+    for name in ("p", "z", "uplift", "uplift_low", "correlation"):
+        np.testing.assert_allclose(getattr(one, name), getattr(two, name), rtol=1e-9)
+    # What people say after they found the shelf empty is another matter.
+    assert np.abs(one.reverse_z - two.reverse_z).max() > 0.1
