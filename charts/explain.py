@@ -6,7 +6,7 @@ Drawn from numbers that `social-signals analyse` has computed; nothing is read h
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -187,7 +187,7 @@ def _draw(
             lags[where], values[where], "o", color=colour, markersize=4, markeredgewidth=0, zorder=4
         )
     for lag in _marked(row):
-        _mark(axes, lag, float(values[lag + MOST_LAG]), width)
+        _mark(axes, lag, float(values[lag + MOST_LAG]), width, list(zip(lags, values, strict=True)))
     axes.set_xticks([-14, -7, 0, 7, 14], ["\N{MINUS SIGN}14", "\N{MINUS SIGN}7", "0", "+7", "+14"])
     axes.yaxis.set_major_locator(FixedLocator(_ticks(limit)))
     axes.yaxis.set_major_formatter(
@@ -205,7 +205,9 @@ def _marked(row: Mapping[str, Any]) -> list[int]:
     return marked
 
 
-def _mark(axes: Axes, lag: int, value: float, width: float) -> None:
+def _mark(
+    axes: Axes, lag: int, value: float, width: float, others: Sequence[tuple[float, float]]
+) -> None:
     if not math.isfinite(value):
         return
     axes.plot(
@@ -221,9 +223,16 @@ def _mark(axes: Axes, lag: int, value: float, width: float) -> None:
     label = f"{lag:+d} {'day' if abs(lag) == 1 else 'days'}, r = {value:+.2f}"
     label = label.replace("-", "\N{MINUS SIGN}")
     room = (text_width(label, SIZE_TICK + 0.5, bold=True) / 2 + 0.03) / width * (2 * MOST_LAG + 1.6)
+    middle = min(max(lag, -MOST_LAG - 0.8 + room), MOST_LAG + 0.8 - room)
+    # Beyond the neighbours that it would cover.
+    near = [
+        abs(other)
+        for other_lag, other in others
+        if abs(other_lag - middle) <= room and math.isfinite(other) and other * value > 0
+    ]
     axes.annotate(
         label,
-        (min(max(lag, -MOST_LAG - 0.8 + room), MOST_LAG + 0.8 - room), value),
+        (middle, math.copysign(max([abs(value), *near]), value)),
         xytext=(0, 7 if value >= 0 else -7),
         textcoords="offset points",
         ha="center",
