@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -20,7 +21,7 @@ CATALOGUE = (
 
 
 @dataclass
-class Platform:
+class Platform(ABC):
     """A platform with a few records. `source` is the module under test; `quirk` is a fault of the
     whole wire (duplicated or reordered pages, fields of other kinds), which each platform shows in
     its own way; the newest `hidden` records are not published yet."""
@@ -35,11 +36,13 @@ class Platform:
 
     has_pages = True
 
+    @abstractmethod
     def settings(self, **changes: Any) -> Any:
-        raise NotImplementedError
+        """The settings of the source that ask this platform."""
 
+    @abstractmethod
     def answer(self, request: Request) -> Reply:
-        raise NotImplementedError
+        """What the platform sends back."""
 
     def edit(self) -> None:
         """Change a record that has been published long ago."""
