@@ -1,0 +1,31 @@
+"""Small stand-ins of the platforms, one module a source; a new one is a module and a line here."""
+
+from __future__ import annotations
+
+from tests.contract.live.platforms.base import CATALOGUE, Platform, budget
+from tests.contract.live.platforms.feeds import Feeds
+from tests.contract.live.platforms.hackernews import HackerNews
+from tests.contract.live.platforms.reddit import Reddit, RedditFeeds
+from tests.contract.live.platforms.x import X, XNewNames
+
+__all__ = [
+    "CATALOGUE",
+    "PLATFORMS",
+    "Feeds",
+    "HackerNews",
+    "Platform",
+    "Reddit",
+    "RedditFeeds",
+    "X",
+    "XNewNames",
+    "budget",
+]
+
+PLATFORMS: dict[str, type[Platform]] = {
+    "hackernews": HackerNews,
+    "reddit": Reddit,
+    "reddit_feeds": RedditFeeds,
+    "rss": Feeds,
+    "x": X,
+    "x_new_names": XNewNames,
+}
