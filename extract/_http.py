@@ -12,6 +12,7 @@ import zlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from types import TracebackType
+from typing import Protocol
 from urllib.parse import urlencode, urljoin
 
 import httpcore
@@ -36,6 +37,22 @@ from extract._patience import Patience
 USER_AGENT = "social-signals/0.1 (local research warehouse; one polite client)"
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _PRIVATE_HEADERS = frozenset({"authorization", "cookie", "proxy-authorization"})
+
+
+class Pace(Protocol):
+    """A limit that the platform counts by itself, such as a bucket of points."""
+
+    def wait_s(self) -> float:
+        """Seconds until the next attempt may be sent."""
+        ...
+
+    def leaves(self) -> None:
+        """An attempt is being sent."""
+        ...
+
+    def told_s(self, answer: Answer) -> float | None:
+        """How long a refusal asks to wait; None if it does not tell."""
+        ...
 
 
 class Http:
@@ -112,10 +129,12 @@ class Http:
         body: bytes | None = None,
         units: Mapping[str, int] | None = None,
         parse: Parse = parse_json,
+        pace: Pace | None = None,
     ) -> Answer:
         """Send a request until it succeeds or its outcome is final; a 304 is a success.
 
-        Waits and retries count as requests of the budget like any other.
+        Waits and retries count as requests of the budget like any other, and each is held back
+        for as long as `pace` says. `parse` may raise any outcome of its own.
 
         Raises:
             WaitError, StopError, FixError, RetryError: as told in `extract._outcomes`.
@@ -124,7 +143,7 @@ class Http:
         attempts, waited = 0, 0.0
         while True:
             try:
-                return self._follow(method, url, dict(headers or {}), body, units, parse)
+                return self._follow(method, url, dict(headers or {}), body, units, parse, pace)
             except RetryError as error:
                 attempts += 1
                 if attempts >= self.patience.attempts:
@@ -173,11 +192,12 @@ class Http:
         body: bytes | None,
         units: Mapping[str, int] | None,
         parse: Parse,
+        pace: Pace | None,
     ) -> Answer:
         """One attempt, redirects included."""
         hops: list[str] = []
         while True:
-            answer = self._once(method, url, headers, body, units, parse)
+            answer = self._once(method, url, headers, body, units, parse, pace)
             if answer.status not in REDIRECTS:
                 return replace(answer, hops=tuple(hops))
             self.settle(answer)
@@ -209,11 +229,13 @@ class Http:
         body: bytes | None,
         units: Mapping[str, int] | None,
         parse: Parse,
+        pace: Pace | None,
     ) -> Answer:
         """Charge, pace, send one request, and judge its answer."""
         origin_of(url)
+        self._check_pace(pace)
         reservation = self.ledger.reserve(units) if self.ledger else ""
-        self._keep_pace()
+        self._keep_pace(pace)
         self.requests += 1
         try:
             status, received, content = self._exchange(method, url, headers, body)
@@ -232,21 +254,49 @@ class Http:
         try:
             check_status(answer, source=self.source, credentials=self._credentials)
         except WaitError as error:
-            self.settle(answer)
-            seconds = reset_seconds(received, self.clock.now())
-            raise _LimitedError(self.redact(error.message), seconds) from error
+            raise self._limited(answer, error, pace) from error
         except (FixError, RetryError, StopError) as error:
             # An error is an answer, and no platform bills its contents.
             self.settle(answer)
             if isinstance(error, RetryError):
                 error.after_s = reset_seconds(received, self.clock.now()) or 0.0
             raise
-        return answer if status == 304 else replace(answer, content=parse(answer))
+        if status == 304:
+            return answer
+        try:
+            return replace(answer, content=parse(answer))
+        except WaitError as error:
+            # Some platforms refuse with status 200.
+            raise self._limited(answer, error, pace) from error
 
-    def _keep_pace(self) -> None:
+    def _limited(self, answer: Answer, error: WaitError, pace: Pace | None) -> _LimitedError:
+        """A refused answer bills nothing; the body may tell how long what the headers do not."""
+        self.settle(answer)
+        seconds = error.after_s
+        if seconds is None:
+            seconds = reset_seconds(answer.headers, self.clock.now())
+        if seconds is None and pace is not None:
+            seconds = pace.told_s(answer)
+        return _LimitedError(self.redact(error.message), seconds)
+
+    def _check_pace(self, pace: Pace | None) -> None:
+        held_s = 0.0 if pace is None else pace.wait_s()
+        if held_s > self.patience.wait_s:
+            raise WaitError(
+                f"{self.source}: the platform's bucket holds enough for the next request in "
+                f"{held_s:,.0f} s, which is more than the {self.patience.wait_s:,.0f} s that a "
+                "request may wait.",
+                f"Run again then, or raise sources.{self.source}.max_wait_s.",
+            )
+
+    def _keep_pace(self, pace: Pace | None) -> None:
         wait = self._not_before - self.clock.monotonic()
+        if pace is not None:
+            wait = max(wait, pace.wait_s())
         if wait > 0:
             self.clock.sleep(wait)
+        if pace is not None:
+            pace.leaves()
         self._not_before = self.clock.monotonic() + self._pace_s
 
     def _exchange(

@@ -28,7 +28,10 @@ _SHOWN_CHARACTERS = 200
 
 
 class WaitError(ExtractError):
-    """A rate limit lasts longer than this run may wait."""
+    """A rate limit lasts longer than this run may wait. `after_s` is how long the body of a refusal
+    says to wait, None if it does not."""
+
+    after_s: float | None = None
 
 
 class StopError(ExtractError):
