@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Protocol, TypeAlias
 
@@ -69,6 +69,20 @@ class Page:
 
 
 @dataclass(frozen=True, slots=True)
+class Deletion:
+    """What a platform says must go: one record by its id as landed, or all of an author's where
+    `record_id` is None.
+
+    `deleted_at` is the platform's instant. A version of the record that the platform made after it
+    is another post under the same id and stays.
+    """
+
+    record_id: str | None
+    author_id: str | None
+    deleted_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Product:
     """A tracked product of the catalogue and the terms that mean it, by kind."""
 
@@ -88,7 +102,9 @@ class Context:
     """What a run gives to a source.
 
     `now` is the run's clock; `root` is the folder that relative paths of the settings start from;
-    `truth_path` is where a simulated source writes what it planted.
+    `truth_path` is where a simulated source writes what it planted; `state` is the target's folder
+    for what a source must remember beside its cursor, in a folder of the source's name; `duration`
+    is how long a source that streams goes on, None until it has caught up.
     """
 
     run_id: str
@@ -103,10 +119,18 @@ class Context:
     budgets: Path | None = None
     since: datetime | None = None
     until: datetime | None = None
+    state: Path | None = None
+    duration: timedelta | None = None
 
 
 class Source(Protocol):
-    """A module of `extract/` that can be pulled from."""
+    """A module of `extract/` that can be pulled from.
+
+    A platform that tells what was deleted has, beside this, a `POSTS_STREAM` (the stream whose
+    records are meant, named as in STREAMS, without its source) and `DELETIONS`: by name of the
+    stream that tells it, what a landed payload deletes for good; None for one that deletes nothing.
+    `deletions_of` gives it.
+    """
 
     NAME: str
     STREAMS: tuple[tuple[str, str], ...]
@@ -117,3 +141,11 @@ class Source(Protocol):
     def pull(self, settings: Any, cursor: Cursor, context: Context) -> Iterator[Page]:  # noqa: ANN401
         """Yield what the cursor has not seen; `settings` is of the module's own `Settings`."""
         ...
+
+
+ReadDeletion: TypeAlias = Callable[[Json], Deletion | None]
+
+
+def deletions_of(source: object) -> Mapping[str, ReadDeletion]:
+    """How the deletions of a source are read, by stream; empty where its platform tells none."""
+    return getattr(source, "DELETIONS", {})
