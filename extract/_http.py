@@ -91,8 +91,9 @@ class Http:
         self.user_agent = user_agent
         self._not_before = clock.monotonic()
         origins = {origin_of(url)[1:] for url in allowed}
+        self.backend = PublicBackend(origins)
         self._pool = httpcore.ConnectionPool(
-            network_backend=PublicBackend(origins), max_connections=4, retries=0
+            network_backend=self.backend, max_connections=4, retries=0
         )
 
     def __enter__(self) -> Http:
@@ -140,34 +141,16 @@ class Http:
             WaitError, StopError, FixError, RetryError: as told in `extract._outcomes`.
             LedgerError: the budget cannot be written down.
         """
-        attempts, waited = 0, 0.0
+        tries = self.tries()
         while True:
             try:
                 return self._follow(method, url, dict(headers or {}), body, units, parse, pace)
-            except RetryError as error:
-                attempts += 1
-                if attempts >= self.patience.attempts:
-                    raise RetryError(
-                        f"{error.message} Given up after {attempts} attempts.",
-                        error.remedy or "Run again later: it goes on from what has landed.",
-                    ) from error
-                asked = min(error.after_s, self.patience.longest_backoff_s)
-                self.clock.sleep(max(self._backoff(attempts), asked))
-            except _LimitedError as error:
-                left = self.patience.wait_s - waited
-                delay = error.seconds
-                if delay is None or delay <= 0:
-                    # Told nothing, or a reset that has passed: growing steps, so as not to spin.
-                    delay = min(self.patience.blind_wait_s + waited, 300.0)
-                delay = max(1.0, delay + 1.0) + self.clock.jitter()
-                if delay > left:
-                    raise WaitError(
-                        f"{error.message} It is lifted in about {delay:,.0f} s, which is more than "
-                        f"the {self.patience.wait_s:,.0f} s that a request may wait.",
-                        f"Run again then, or raise sources.{self.source}.max_wait_s.",
-                    ) from error
-                waited += delay
-                self.clock.sleep(delay)
+            except (RetryError, LimitedError) as error:
+                tries.endure(error)
+
+    def tries(self) -> Tries:
+        """The patience with one request, or with one connection and those that replace it."""
+        return Tries(self.source, self.clock, self.patience)
 
     def settle(self, answer: Answer, units: Mapping[str, int] | None = None) -> None:
         """Tell the ledger what an answer was billed."""
@@ -180,9 +163,17 @@ class Http:
             text = text.replace(secret.decode(), "***")
         return text
 
-    def _backoff(self, attempt: int) -> float:
-        step = min(self.patience.longest_backoff_s, self.patience.backoff_s * 2.0 ** (attempt - 1))
-        return step * (0.5 + self.clock.jitter() / 2)
+    def keep_secret(self, secret: str) -> None:
+        """Redact this text too: a token that was given during the run."""
+        if len(secret) >= 6:
+            self._secrets.append(secret.encode())
+
+    def redact_bytes(self, content: bytes) -> bytes:
+        """Replace this source's secrets in what was received."""
+        for secret in self._secrets:
+            if secret in content:
+                content = content.replace(secret, b"***")
+        return content
 
     def _follow(
         self,
@@ -233,10 +224,7 @@ class Http:
     ) -> Answer:
         """Charge, pace, send one request, and judge its answer."""
         origin_of(url)
-        self._check_pace(pace)
-        reservation = self.ledger.reserve(units) if self.ledger else ""
-        self._keep_pace(pace)
-        self.requests += 1
+        reservation = self.charge(units, pace)
         try:
             status, received, content = self._exchange(method, url, headers, body)
         except RetryError as error:
@@ -245,12 +233,42 @@ class Http:
                 self.ledger.settle(reservation)
             raise
         answer = Answer(status, received, content, url, self.clock.now(), reservation=reservation)
-        if is_exhausted(received):
-            seconds = reset_seconds(received, self.clock.now())
+        self.judge(answer, pace)
+        if status == 304 or status in REDIRECTS:
+            return answer
+        try:
+            return replace(answer, content=parse(answer))
+        except WaitError as error:
+            # Some platforms refuse with status 200.
+            raise self._limited(answer, error, pace) from error
+
+    def charge(self, units: Mapping[str, int] | None = None, pace: Pace | None = None) -> str:
+        """Set a request aside in the ledger, then wait for its turn; returns the reservation.
+
+        Raises:
+            StopError: it would pass the budget.
+            WaitError: its turn comes too late for this run.
+            LedgerError: the budget cannot be written down.
+        """
+        self._check_pace(pace)
+        reservation = self.ledger.reserve(units) if self.ledger else ""
+        self._keep_pace(pace)
+        self.requests += 1
+        return reservation
+
+    def judge(self, answer: Answer, pace: Pace | None = None) -> None:
+        """Return for success, 304 and a redirect; raise what another status means.
+
+        Raises:
+            LimitedError: a rate limit, with what the server says of its end.
+            StopError, FixError, RetryError: as told in `extract._outcomes`.
+        """
+        if is_exhausted(answer.headers):
+            seconds = reset_seconds(answer.headers, self.clock.now())
             if seconds is not None and 0 < seconds <= self.patience.wait_s:
                 self._not_before = max(self._not_before, self.clock.monotonic() + seconds)
-        if status in REDIRECTS:
-            return answer
+        if answer.status in REDIRECTS:
+            return
         try:
             check_status(answer, source=self.source, credentials=self._credentials)
         except WaitError as error:
@@ -259,17 +277,10 @@ class Http:
             # An error is an answer, and no platform bills its contents.
             self.settle(answer)
             if isinstance(error, RetryError):
-                error.after_s = reset_seconds(received, self.clock.now()) or 0.0
+                error.after_s = reset_seconds(answer.headers, self.clock.now()) or 0.0
             raise
-        if status == 304:
-            return answer
-        try:
-            return replace(answer, content=parse(answer))
-        except WaitError as error:
-            # Some platforms refuse with status 200.
-            raise self._limited(answer, error, pace) from error
 
-    def _limited(self, answer: Answer, error: WaitError, pace: Pace | None) -> _LimitedError:
+    def _limited(self, answer: Answer, error: WaitError, pace: Pace | None) -> LimitedError:
         """A refused answer bills nothing; the body may tell how long what the headers do not."""
         self.settle(answer)
         seconds = error.after_s
@@ -277,7 +288,7 @@ class Http:
             seconds = reset_seconds(answer.headers, self.clock.now())
         if seconds is None and pace is not None:
             seconds = pace.told_s(answer)
-        return _LimitedError(self.redact(error.message), seconds)
+        return LimitedError(self.redact(error.message), seconds)
 
     def _check_pace(self, pace: Pace | None) -> None:
         held_s = 0.0 if pace is None else pace.wait_s()
@@ -370,11 +381,7 @@ class Http:
                 )
         if unpack is not None and raw and not unpack.eof:
             raise RetryError(f"{self.source}: the answer of {_short(url)} is a torn gzip stream.")
-        content = bytes(body)
-        for secret in self._secrets:
-            if secret in content:
-                content = content.replace(secret, b"***")
-        return content
+        return self.redact_bytes(bytes(body))
 
     def _too_large(self, url: str, size: int) -> FixError:
         return FixError(
@@ -384,12 +391,65 @@ class Http:
         )
 
 
-class _LimitedError(WaitError):
-    """A rate limit inside `send`; `seconds` until its reset, None if not told."""
+class LimitedError(WaitError):
+    """A rate limit that may still be waited for; `seconds` until its reset, None if not told."""
 
     def __init__(self, message: str, seconds: float | None) -> None:
         super().__init__(message)
         self.seconds = seconds
+
+
+class Tries:
+    """How much patience is left: `endure` waits after a failure, or says that it was the last."""
+
+    def __init__(self, source: str, clock: Clock, patience: Patience) -> None:
+        self._source = source
+        self._clock = clock
+        self._patience = patience
+        self._attempts = 0
+        self._waited = 0.0
+
+    def succeeded(self) -> None:
+        """Something came: what follows is a new trouble."""
+        self._attempts, self._waited = 0, 0.0
+
+    def endure(self, error: RetryError | LimitedError) -> None:
+        """Sleep until the next attempt.
+
+        Raises:
+            RetryError, WaitError: there is none: attempts or waiting time are used up.
+        """
+        if isinstance(error, LimitedError):
+            self._wait(error)
+        else:
+            self._back_off(error)
+
+    def _back_off(self, error: RetryError) -> None:
+        self._attempts += 1
+        patience = self._patience
+        if self._attempts >= patience.attempts:
+            raise RetryError(
+                f"{error.message} Given up after {self._attempts} attempts.",
+                error.remedy or "Run again later: it goes on from what has landed.",
+            ) from error
+        step = min(patience.longest_backoff_s, patience.backoff_s * 2.0 ** (self._attempts - 1))
+        asked = min(error.after_s, patience.longest_backoff_s)
+        self._clock.sleep(max(step * (0.5 + self._clock.jitter() / 2), asked))
+
+    def _wait(self, error: LimitedError) -> None:
+        delay = error.seconds
+        if delay is None or delay <= 0:
+            # Told nothing, or a reset that has passed: growing steps, so as not to spin.
+            delay = min(self._patience.blind_wait_s + self._waited, 300.0)
+        delay = max(1.0, delay + 1.0) + self._clock.jitter()
+        if delay > self._patience.wait_s - self._waited:
+            raise WaitError(
+                f"{error.message} It is lifted in about {delay:,.0f} s, which is more than "
+                f"the {self._patience.wait_s:,.0f} s that a request may wait.",
+                f"Run again then, or raise sources.{self._source}.max_wait_s.",
+            ) from error
+        self._waited += delay
+        self._clock.sleep(delay)
 
 
 def _short(url: str) -> str:
