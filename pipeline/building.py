@@ -93,8 +93,13 @@ def run_dbt(settings: Settings, arguments: list[str], meter: Meter) -> BuildResu
         errors="replace",
     ) as process:
         assert process.stdout is not None
-        for event in _events(process.stdout, tail):
-            _take(event, result, failures, meter)
+        try:
+            for event in _events(process.stdout, tail):
+                _take(event, result, failures, meter)
+        except BaseException:
+            # Told to stop: dbt alone would go on writing into the work file.
+            process.terminate()
+            raise
     if process.returncode != 0:
         shown = failures[:5] or [line for line in tail if line.strip()]
         more = f"\n  … and {len(failures) - 5} more" if len(failures) > 5 else ""

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-import logging
 import os
+import signal
 import sys
 from pathlib import Path
-from typing import Annotated
+from types import FrameType
+from typing import Annotated, NoReturn
 
 import typer
 
-from pipeline.console import clean, err, out
+from pipeline.alerts import alert_of_settings
+from pipeline.console import Level, LogForm, is_for_people, out, speak, tell
 from pipeline.paths import PROJECT_ROOT
-from pipeline.secrets import RedactingFormatter, load_environment, redact
+from pipeline.secrets import load_environment
 from pipeline.settings import Settings, load_settings, target_file
 from udfs.errors import SocialSignalsError
 
@@ -63,6 +65,21 @@ def _settings(
         folder = str(data_folder.resolve()).replace("\\", "\\\\").replace('"', '\\"')
         changes.append(f'sources.datasets.folder="{folder}"')
     return load_settings(config or target_file(target), changes)
+
+
+@app.callback()
+def options(
+    log: Annotated[
+        LogForm,
+        typer.Option(
+            "--log",
+            envvar="SOCIAL_SIGNALS_LOG",
+            help="terminal: for people. lines, json: one line an event, for schedules.",
+        ),
+    ] = LogForm.TERMINAL,
+) -> None:
+    """Which social signals precede which sales, by how much, how surely; and when none do."""
+    speak(log)
 
 
 @app.command()
@@ -216,18 +233,22 @@ def _register_live_commands() -> None:
 
 def main() -> None:
     """Entry point: errors that are meant for users end in one message and their exit code."""
-    _set_up_logging()
+    speak(LogForm.TERMINAL)
     load_environment(PROJECT_ROOT)
+    # What a service manager sends to end a run: as orderly as Ctrl-C.
+    signal.signal(signal.SIGTERM, _terminated)
     try:
         register_other_commands()
         app(prog_name="social-signals")
     except SocialSignalsError as error:
-        err.print(f"error: {clean(redact(error.message))}")
+        tell("error", error.message, level=Level.ERROR, exit_code=error.exit_code)
         if error.remedy:
-            err.print(f"remedy: {clean(redact(error.remedy))}")
+            tell("remedy", error.remedy, level=Level.ERROR)
+        if not is_for_people():
+            alert_of_settings(error)
         sys.exit(error.exit_code)
     except KeyboardInterrupt:
-        err.print("stopped; what was finished is kept, run again to go on")
+        tell("stopped", "stopped; what was finished is kept, run again to go on", level=Level.ERROR)
         sys.exit(130)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -236,10 +257,9 @@ def main() -> None:
         out.file.flush()
 
 
-def _set_up_logging() -> None:
-    handler = logging.StreamHandler()
-    handler.setFormatter(RedactingFormatter("%(levelname)s %(name)s: %(message)s"))
-    logging.basicConfig(level=logging.WARNING, handlers=[handler])
+def _terminated(_signal: int, _frame: FrameType | None) -> NoReturn:
+    tell("stopped", "told to stop; what was finished is kept", level=Level.ERROR)
+    sys.exit(143)
 
 
 if __name__ == "__main__":

@@ -14,6 +14,16 @@ import typer
 from extract._live import LiveSettings, LiveSource, Planned, Probe, open_ledger
 from extract.base import Context, ExtractError
 from extract.registry import SOURCES
+from pipeline.alerts import WEBHOOK_VARIABLE
+from pipeline.checks import (
+    GIGABYTE,
+    ClockError,
+    DiskSpaceError,
+    bytes_free,
+    bytes_needed,
+    check_clock,
+    check_disk,
+)
 from pipeline.console import clean, out
 from pipeline.extracting import chosen_sources, make_context
 from pipeline.settings import Settings, SettingsError, load_settings, target_file
@@ -245,6 +255,27 @@ def report_health(
                 say(f"{name}: not set up in {settings.file.name}")
             elif not settings.sources[name].enabled:
                 say(f"{name}: switched off; {_to_switch_on(name, context)}")
+        code = max(code, _report_machine(settings, context, say))
+    return code
+
+
+def _report_machine(settings: Settings, context: Context, say: Callable[[str], None]) -> int:
+    """Say whether a run would start here, and who would hear of one that fails."""
+    paths, free_gb = settings.paths, settings.run.min_free_gb
+    needed = bytes_needed(paths, min_free_gb=free_gb)
+    code = 0
+    try:
+        check_disk(paths, min_free_gb=free_gb)
+        free = bytes_free(paths.folder)
+        say(f"disk: {free / GIGABYTE:,.1f} GB free, a run may need {needed / GIGABYTE:,.1f} GB")
+        check_clock(paths, context.now())
+    except (DiskSpaceError, ClockError) as error:
+        say(f"machine: {error}")
+        code = ATTENTION
+    if context.environment.get(WEBHOOK_VARIABLE, "").strip():
+        say(f"alerts: to the address in {WEBHOOK_VARIABLE}, when {', '.join(settings.alerts.on)}")
+    else:
+        say(f"alerts: by exit code only; {WEBHOOK_VARIABLE} is not set")
     return code
 
 

@@ -7,7 +7,7 @@ import secrets
 import shutil
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,16 +15,19 @@ from pathlib import Path
 import duckdb
 
 from extract.registry import declared_streams
+from pipeline.alerts import Alert, alert_of_lock, occasion_of, send
 from pipeline.budgets import budget_rows
 from pipeline.building import build, run_dbt
 from pipeline.catalogue import read_catalogue
-from pipeline.console import clean, err, meter, out
+from pipeline.checks import check_clock, check_disk
+from pipeline.console import Level, is_for_people, meter, name_run, out, tell
 from pipeline.extracting import Pulled, extract
 from pipeline.fingerprints import BUILT, PUBLISHED, fingerprint, read_mark, write_mark
 from pipeline.paths import PROJECT_ROOT
 from pipeline.secrets import redact
 from pipeline.settings import Settings
 from udfs.errors import SocialSignalsError
+from warehouse.errors import LockedError
 from warehouse.loading import LoadReport, load
 from warehouse.lock import run_lock
 from warehouse.publishing import publish
@@ -32,11 +35,14 @@ from warehouse.schema import (
     mark_interrupted_runs,
     open_work,
     record_run,
+    run_history,
     write_budgets,
     write_settings,
 )
 
 EXIT_DONE, EXIT_FAILED, EXIT_PARTIAL, EXIT_NOTHING = 0, 1, 3, 4
+STATUS = {EXIT_DONE: "succeeded", EXIT_PARTIAL: "partial", EXIT_NOTHING: "empty"}
+WRITING_STEPS = frozenset({"extract", "load", "build", "publish"})
 ALL_STEPS = ("extract", "load", "build", "publish", "charts", "insights")
 
 TEXT_COLUMNS = ("text", "title", "body")
@@ -80,15 +86,15 @@ def run_everything(settings: Settings, *, full_refresh: bool = False) -> int:
     """All steps, then where the results are; returns the exit code."""
     code = run_steps(settings, *ALL_STEPS, full_refresh=full_refresh)
     paths = settings.paths
+    results = {"tables": paths.published, "insights": paths.insights, "charts": paths.charts}
+    found = {label: _shown(path) for label, path in results.items() if path.exists()}
+    if not is_for_people():
+        tell("results", ", ".join(found.values()), files=found)
+        return code
     out.print("")
     out.print("Results")
-    for label, path in (
-        ("tables", paths.published),
-        ("insights", paths.insights),
-        ("charts", paths.charts),
-    ):
-        if path.exists():
-            out.print(f"  {label:9s} {_shown(path)}", markup=False)
+    for label, path in found.items():
+        out.print(f"  {label:9s} {path}", markup=False)
     out.print(
         "  lineage   social-signals docs --target "
         f"{settings.name} writes {_shown(paths.docs / 'index.html')}",
@@ -123,15 +129,50 @@ def run_steps(
         since=since,
         until=until,
     )
-    with run_lock(settings.paths.lock, command=" ".join(steps)), _recorded(run):
+    name_run(target=settings.name, run_id=run.run_id)
+    with _locked(run), _recorded(run):
+        _check(run)
         for step in steps:
             with _timed(step) as say:
                 STEPS[step](run, say)
         for note in run.notes:
-            err.print(f"note: {clean(note)}")
+            tell("note", note, level=Level.WARNING)
         for problem in run.problems:
-            err.print(f"problem: {clean(problem)}")
-    return _exit_code(run)
+            tell("problem", problem, level=Level.ERROR)
+    code = _exit_code(run)
+    if not is_for_people():
+        seconds = round((now() - started_at).total_seconds(), 1)
+        tell("end", STATUS[code], exit_code=code, seconds=seconds)
+    return code
+
+
+@contextmanager
+def _locked(run: Run) -> Iterator[None]:
+    """Hold the target's lock; another run that holds it for hours is worth an alert."""
+    paths, alerts = run.settings.paths, run.settings.alerts
+    with ExitStack() as stack:
+        try:
+            stack.enter_context(run_lock(paths.lock, command=" ".join(run.steps)))
+        except LockedError:
+            if "stuck" in alerts.on:
+                alert_of_lock(
+                    paths,
+                    now=run.started_at,
+                    stuck_hours=alerts.stuck_hours,
+                    repeat_hours=alerts.repeat_hours,
+                )
+            raise
+        yield
+
+
+def _check(run: Run) -> None:
+    """What must hold before anything is touched."""
+    if WRITING_STEPS.isdisjoint(run.steps):
+        return
+    settings = run.settings
+    check_disk(settings.paths, min_free_gb=settings.run.min_free_gb)
+    if settings.run.check_clock:
+        check_clock(settings.paths, run.now())
 
 
 def _exit_code(run: Run) -> int:
@@ -147,24 +188,55 @@ def _timed(step: str) -> Iterator[Callable[[str], None]]:
     started = time.monotonic()
     yield said.append
     seconds = time.monotonic() - started
-    out.print(f"{step:9s} {'; '.join(said) or 'done'} ({seconds:.1f} s)", markup=False)
+    what = "; ".join(said) or "done"
+    if is_for_people():
+        out.print(f"{step:9s} {what} ({seconds:.1f} s)", markup=False)
+    else:
+        tell(step, what, seconds=round(seconds, 1))
 
 
 @contextmanager
 def _recorded(run: Run) -> Iterator[None]:
-    """Keep the run in raw.runs, whatever becomes of it."""
-    status, message = "failed", "stopped"
+    """Keep the run in raw.runs, whatever becomes of it, and tell who wants to be told."""
+    status, problems = "failed", ["stopped"]
     code: int = EXIT_FAILED
+    is_stopped_by_hand = False
     try:
         yield
         code = _exit_code(run)
-        status = {EXIT_DONE: "succeeded", EXIT_PARTIAL: "partial"}.get(code, "empty")
-        message = "; ".join(run.problems)
+        status = STATUS[code]
+        problems = run.problems or (run.notes if run.is_empty else [])
     except SocialSignalsError as error:
-        code, message = error.exit_code, error.message
+        code, problems = error.exit_code, [error.message]
+        raise
+    except KeyboardInterrupt:
+        is_stopped_by_hand = True
+        raise
+    except SystemExit as stopped:
+        code = stopped.code if isinstance(stopped.code, int) else EXIT_FAILED
+        raise
+    except Exception as error:
+        problems = [f"something unforeseen: {type(error).__name__}: {error}"]
         raise
     finally:
-        _record_end(run, status, code, message)
+        history = _record_end(run, status, code, "; ".join(problems))
+        if not is_stopped_by_hand:
+            _alert(run, status, code, problems, history)
+
+
+def _alert(
+    run: Run, status: str, code: int, problems: Sequence[str], history: list[tuple[datetime, str]]
+) -> None:
+    """Tell the webhook of a run that did not end well, and of the first good one after such."""
+    alerts = run.settings.alerts
+    occasion = occasion_of(
+        status, history, started_at=run.started_at, repeat_hours=alerts.repeat_hours
+    )
+    if occasion is None or occasion not in alerts.on:
+        return
+    why_not = send(Alert(occasion, run.settings.name, code, problems, run.run_id))
+    if why_not:
+        tell("note", why_not, level=Level.WARNING)
 
 
 def _record_start(run: Run, connection: duckdb.DuckDBPyConnection) -> None:
@@ -179,29 +251,39 @@ def _record_start(run: Run, connection: duckdb.DuckDBPyConnection) -> None:
         started_at=run.started_at,
         status="running",
     )
-    mark_interrupted_runs(connection, current=run.run_id)
+    killed = mark_interrupted_runs(connection, current=run.run_id)
+    if killed:
+        run.notes.append(
+            "the run before this one was interrupted (killed, or the machine went down); "
+            "what it had committed is kept"
+        )
 
 
-def _record_end(run: Run, status: str, code: int, message: str) -> None:
+def _record_end(run: Run, status: str, code: int, message: str) -> list[tuple[datetime, str]]:
+    """Keep how the run ended; returns how the earlier ones of the same steps did."""
     work = run.settings.paths.work
-    if not work.exists():
-        return
+    if not work.exists() and "extract" not in run.steps:
+        return []
     try:
         with open_work(work) as connection:
+            command = " ".join(run.steps)
+            history = run_history(connection, command=command, before=run.run_id)
             record_run(
                 connection,
                 run_id=run.run_id,
                 target=run.settings.name,
-                command=" ".join(run.steps),
+                command=command,
                 started_at=run.started_at,
                 ended_at=run.now(),
                 status=status,
                 exit_code=code,
                 message=redact(message)[:2000] or None,
             )
+            return history
     except SocialSignalsError as error:
         # The run's own outcome is what the user must hear, not that it could not be noted.
-        err.print(f"note: this run is not in ops_runs: {clean(error.message)}")
+        tell("note", f"this run is not in ops_runs: {error.message}", level=Level.WARNING)
+        return []
 
 
 def _extract(run: Run, say: Callable[[str], None]) -> None:
@@ -344,7 +426,7 @@ def _charts(run: Run, say: Callable[[str], None]) -> None:
 
 def _insights(run: Run, say: Callable[[str], None]) -> None:
     from pipeline.insights import RunFacts, write_insights
-    from pipeline.summary import summarise
+    from pipeline.summary import summarise, totals
 
     settings, paths = run.settings, run.settings.paths
     facts = RunFacts(
@@ -355,7 +437,11 @@ def _insights(run: Run, say: Callable[[str], None]) -> None:
     )
     found = write_insights(paths.published, paths.insights, run=facts)
     say(_shown(paths.insights))
-    summarise(found, truth=paths.truth if settings.target.simulated else None, console=out)
+    if is_for_people():
+        summarise(found, truth=paths.truth if settings.target.simulated else None, console=out)
+    else:
+        counts = {str(verdict): count for verdict, count in found.verdicts.products.items()}
+        tell("verdicts", totals(found), products=counts)
 
 
 def _docs(run: Run, say: Callable[[str], None]) -> None:

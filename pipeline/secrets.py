@@ -10,7 +10,7 @@ from pathlib import Path
 from dotenv import load_dotenv
 
 SECRET_VARIABLE = re.compile(
-    r"(TOKEN|SECRET|PASSWORD|PASSWD|API_?KEY|CREDENTIAL)S?$", re.IGNORECASE
+    r"(TOKEN|SECRET|PASSWORD|PASSWD|KEY|CREDENTIAL|WEBHOOK_URL)S?$", re.IGNORECASE
 )
 SHORTEST = 6
 """Values shorter than this are not replaced: they would blank out ordinary words."""

@@ -21,6 +21,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 
 from extract.base import SourceSettings
 from extract.registry import SOURCES
+from pipeline.alerts import OCCASIONS, Occasion
 from pipeline.paths import DEFAULT_DATA, PROJECT_ROOT, TargetPaths
 from udfs.errors import SocialSignalsError
 
@@ -92,6 +93,22 @@ class PublishSettings(_Table):
     texts: bool = True
 
 
+class RunSettings(_Table):
+    """`[run]`: what must hold before a run touches anything."""
+
+    min_free_gb: Annotated[float, Field(ge=0)] = 0.5
+    check_clock: bool = True
+
+
+class AlertSettings(_Table):
+    """`[alerts]`: when the webhook of the environment is told. The same trouble is told again after
+    `repeat_hours`; `stuck_hours` is how long another run may hold the lock before it is told."""
+
+    on: tuple[Occasion, ...] = OCCASIONS
+    repeat_hours: Annotated[float, Field(gt=0)] = 24.0
+    stuck_hours: Annotated[float, Field(gt=0)] = 6.0
+
+
 class Settings(_Table):
     """A target's settings, complete and valid."""
 
@@ -102,6 +119,8 @@ class Settings(_Table):
     sentiment: SentimentSettings = SentimentSettings()
     build: BuildSettings = BuildSettings()
     publish: PublishSettings = PublishSettings()
+    run: RunSettings = RunSettings()
+    alerts: AlertSettings = AlertSettings()
 
     @property
     def paths(self) -> TargetPaths:
@@ -118,6 +137,8 @@ TABLES: Mapping[str, type[_Table]] = {
     "sentiment": SentimentSettings,
     "build": BuildSettings,
     "publish": PublishSettings,
+    "run": RunSettings,
+    "alerts": AlertSettings,
 }
 
 

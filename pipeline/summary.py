@@ -85,7 +85,7 @@ def summarise(
             f"{left:,} more in insights.json (shown: claims first, then the watchlist, then the "
             f"most {outcome}).",
         )
-    say(console, _totals(insights))
+    say(console, totals(insights))
     if insights.is_simulated and truth is not None and truth.is_file():
         _compare(console, shown, products, truth)
 
@@ -144,7 +144,8 @@ def _where(strongest: Strongest | None) -> str:
     return f"{days}, r {r}, {side} null band".replace("-", MINUS)
 
 
-def _totals(insights: Insights) -> str:
+def totals(insights: Insights) -> str:
+    """The verdicts of a target in one line."""
     counts = insights.verdicts.products
     parts = [
         f"{counts['social_leads']:,} where mood precedes sales",

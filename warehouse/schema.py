@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 
@@ -237,12 +237,27 @@ def record_run(
     )
 
 
-def mark_interrupted_runs(connection: duckdb.DuckDBPyConnection, *, current: str) -> None:
-    """Say `interrupted` of runs that never came to record their end.
+def mark_interrupted_runs(connection: duckdb.DuckDBPyConnection, *, current: str) -> int:
+    """Say `interrupted` of runs that never came to record their end; returns how many.
 
     Only one run of a target goes on at a time, so every other one still `running` was killed.
     """
-    connection.execute(
+    gone = connection.execute(
         "update raw.runs set status = 'interrupted' where status = 'running' and run_id <> ?",
         [current],
-    )
+    ).fetchall()
+    return int(gone[0][0])
+
+
+def run_history(
+    connection: duckdb.DuckDBPyConnection, *, command: str, before: str, limit: int = 2_000
+) -> list[tuple[datetime, str]]:
+    """Start and status of the earlier runs of a command, newest first; `before` is a run id."""
+    ensure_raw_tables(connection, ())
+    # The zone that instants are handed back in is that of the session: UTC everywhere here.
+    rows = connection.execute(
+        "select epoch_us(started_at), status from raw.runs where command = ? and run_id < ? "
+        "order by started_at desc, run_id desc limit ?",
+        [command, before, limit],
+    ).fetchall()
+    return [(datetime.fromtimestamp(micros / 1e6, UTC), str(status)) for micros, status in rows]
