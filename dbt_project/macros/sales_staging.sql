@@ -21,3 +21,8 @@ that what was fetched twice is one row and a refresh ends where the increments d
         and load_id > (select coalesce(max(_load_id), 0) from {{ this }})
         {%- endif %}
 {% endmacro %}
+
+{#- An id within its shop: two shops may count alike. -#}
+{% macro of_shop(shop_name, id) -%}
+    coalesce({{ shop_name }} || '|', '') || {{ id }}
+{%- endmacro %}

@@ -25,12 +25,15 @@ records as (
                 "quantity": "BIGINT",
                 "currentQuantity": "BIGINT",
                 "isGiftCard": "BOOLEAN",
+                "product": {"id": "VARCHAR"},
+                "variant": {"id": "VARCHAR"},
                 "originalUnitPriceSet": {{ money_bag }},
                 "discountedUnitPriceSet": {{ money_bag }},
                 "discountAllocations": [{"allocatedAmountSet": {{ money_bag }}}],
                 "taxLines": [{"priceSet": {{ money_bag }}}]
             }]'
         ) as lines,
+        payload ->> '$._shop' as shop_name,
         is_simulated,
         source_file,
         line_no,
@@ -46,6 +49,7 @@ unpacked as (
         record_id,
         unnest(lines) as line,
         unnest(range(1, len(lines) + 1)) as line_number,
+        shop_name,
         is_simulated,
         source_file,
         line_no,
@@ -59,8 +63,11 @@ final as (
     select
         order_snapshot_key,
         record_id,
-        record_id as order_id,
-        coalesce(line.id, record_id || '#' || line_number) as order_line_id,
+        {{ of_shop('shop_name', 'record_id') }} as order_id,
+        {{ of_shop('shop_name', "coalesce(line.id, record_id || '#' || line_number)") }}
+            as order_line_id,
+        line.product.id as platform_product_id,
+        line.variant.id as platform_variant_id,
         line_number,
         line.sku as sku,
         line.name as line_name,
@@ -96,6 +103,7 @@ final as (
             ) as decimal(18, 4)
         ) as tax_amount,
         coalesce(line."isGiftCard", false) as is_gift_card,
+        line.product.id is null and line.variant.id is null as is_custom_line,
         is_simulated,
         source_file as _source_file,
         line_no as _line_no,

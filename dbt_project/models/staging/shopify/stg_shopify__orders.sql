@@ -32,7 +32,9 @@ records as (
                 "totalPriceSet": {{ money_bag }},
                 "totalDiscountsSet": {{ money_bag }},
                 "totalTaxSet": {{ money_bag }},
-                "totalRefundedSet": {{ money_bag }}
+                "totalRefundedSet": {{ money_bag }},
+                "totalShippingPriceSet": {{ money_bag }},
+                "_shop": "VARCHAR"
             }'
         ) as node,
         fetched_at,
@@ -49,8 +51,9 @@ final as (
     select
         order_snapshot_key,
         record_id,
-        record_id as order_id,
+        {{ of_shop('node._shop', 'record_id') }} as order_id,
         node.name as order_name,
+        node._shop as shop_name,
         node."displayFinancialStatus" as financial_status,
         node."cancelReason" as cancel_reason,
         coalesce(
@@ -64,9 +67,12 @@ final as (
             as total_tax,
         try_cast(node."totalRefundedSet"."shopMoney".amount as decimal(18, 4))
             as total_refunded,
+        try_cast(node."totalShippingPriceSet"."shopMoney".amount as decimal(18, 4))
+            as total_shipping,
         coalesce(node.test, false) as is_test,
         node."cancelledAt" is not null as is_cancelled,
         coalesce(node."taxesIncluded", false) as is_tax_included,
+        false as is_deleted,
         is_simulated,
         {{ instant('node."createdAt"') }} as created_at,
         coalesce(

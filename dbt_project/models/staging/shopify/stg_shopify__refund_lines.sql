@@ -7,6 +7,20 @@
     )
 }}
 {%- set money_bag = '{"shopMoney": {"amount": "VARCHAR", "currencyCode": "VARCHAR"}}' %}
+{%- set part %}
+        order_snapshot_key,
+        record_id,
+        shop_name,
+        is_tax_included,
+        refund,
+        refund_number,
+        is_simulated,
+        source_file,
+        line_no,
+        run_id,
+        load_id,
+        loaded_at,
+{%- endset %}
 
 with received as (
     {{ remembered_records('shopify', 'orders') }}
@@ -16,19 +30,33 @@ records as (
     select
         md5(concat_ws('|', record_id, cast(payload as varchar))) as order_snapshot_key,
         record_id,
+        payload ->> '$._shop' as shop_name,
+        coalesce(try_cast(payload ->> '$.taxesIncluded' as boolean), false)
+            as is_tax_included,
         from_json(
             payload -> '$.refunds',
             '[{
                 "id": "VARCHAR",
                 "createdAt": "VARCHAR",
                 "processedAt": "VARCHAR",
+                "totalRefundedSet": {{ money_bag }},
                 "refundLineItems": {"nodes": [{
                     "quantity": "BIGINT",
                     "restockType": "VARCHAR",
                     "subtotalSet": {{ money_bag }},
                     "totalTaxSet": {{ money_bag }},
                     "lineItem": {"id": "VARCHAR", "sku": "VARCHAR"}
-                }]}
+                }]},
+                "refundShippingLines": {"nodes": [{
+                    "subtotalAmountSet": {{ money_bag }},
+                    "taxAmountSet": {{ money_bag }}
+                }]},
+                "orderAdjustments": {"nodes": [{
+                    "reason": "VARCHAR",
+                    "amountSet": {{ money_bag }},
+                    "taxAmountSet": {{ money_bag }}
+                }]},
+                "duties": [{"amountSet": {{ money_bag }}}]
             }]'
         ) as refunds,
         is_simulated,
@@ -46,6 +74,8 @@ unpacked_refunds as (
     select
         order_snapshot_key,
         record_id,
+        shop_name,
+        is_tax_included,
         unnest(refunds) as refund,
         unnest(range(1, len(refunds) + 1)) as refund_number,
         is_simulated,
@@ -59,38 +89,144 @@ unpacked_refunds as (
 
 unpacked_lines as (
     select
-        order_snapshot_key,
-        record_id,
-        refund,
-        refund_number,
+        {{- part }}
         unnest(refund."refundLineItems".nodes) as line,
         unnest(range(1, len(refund."refundLineItems".nodes) + 1)) as line_number,
-        is_simulated,
-        source_file,
-        line_no,
-        run_id,
-        load_id,
-        loaded_at,
     from unpacked_refunds
 ),
 
-final as (
+unpacked_shipping as (
     select
-        order_snapshot_key,
-        record_id,
-        record_id as order_id,
-        coalesce(refund.id, record_id || '#refund' || refund_number) as refund_id,
-        coalesce(refund.id, record_id || '#refund' || refund_number)
-        || '#' || line_number as refund_line_id,
-        line."lineItem".id as order_line_id,
+        {{- part }}
+        unnest(refund."refundShippingLines".nodes) as line,
+        unnest(range(1, len(refund."refundShippingLines".nodes) + 1)) as line_number,
+    from unpacked_refunds
+),
+
+unpacked_adjustments as (
+    select
+        {{- part }}
+        unnest(refund."orderAdjustments".nodes) as line,
+        unnest(range(1, len(refund."orderAdjustments".nodes) + 1)) as line_number,
+    from unpacked_refunds
+),
+
+unpacked_duties as (
+    select
+        {{- part }}
+        unnest(refund.duties) as line,
+        unnest(range(1, len(refund.duties) + 1)) as line_number,
+    from unpacked_refunds
+),
+
+parts as (
+    select
+        {{- part }}
+        'line' as refund_kind,
+        '#' || line_number as part_number,
+        line."lineItem".id as line_item_id,
         line."lineItem".sku as sku,
         line."restockType" as restock_type,
+        cast(null as varchar) as adjustment_reason,
         line."subtotalSet"."shopMoney"."currencyCode" as currency,
         line.quantity as quantity,
         try_cast(line."subtotalSet"."shopMoney".amount as decimal(18, 4))
             as refunded_amount,
         try_cast(line."totalTaxSet"."shopMoney".amount as decimal(18, 4))
             as refunded_tax_amount,
+    from unpacked_lines
+    union all by name
+    select
+        {{- part }}
+        'shipping' as refund_kind,
+        '#shipping' || line_number as part_number,
+        line."subtotalAmountSet"."shopMoney"."currencyCode" as currency,
+        try_cast(line."subtotalAmountSet"."shopMoney".amount as decimal(18, 4))
+            as refunded_amount,
+        try_cast(line."taxAmountSet"."shopMoney".amount as decimal(18, 4))
+            as refunded_tax_amount,
+    from unpacked_shipping
+    union all by name
+    -- An adjustment is told as what the order gains: -5 gives 5 back.
+    select
+        {{- part }}
+        'adjustment' as refund_kind,
+        '#adjustment' || line_number as part_number,
+        coalesce(line.reason, 'UNKNOWN') as adjustment_reason,
+        line."amountSet"."shopMoney"."currencyCode" as currency,
+        -1 * try_cast(line."amountSet"."shopMoney".amount as decimal(18, 4))
+        - case
+            when is_tax_included
+                then
+                    coalesce(
+                        try_cast(
+                            line."taxAmountSet"."shopMoney".amount as decimal(18, 4)
+                        ),
+                        0
+                    )
+            else 0
+        end as refunded_amount,
+        -1 * try_cast(line."taxAmountSet"."shopMoney".amount as decimal(18, 4))
+            as refunded_tax_amount,
+    from unpacked_adjustments
+    union all by name
+    -- Duties are taxes: they were never part of a price.
+    select
+        {{- part }}
+        'adjustment' as refund_kind,
+        '#duty' || line_number as part_number,
+        'DUTY' as adjustment_reason,
+        line."amountSet"."shopMoney"."currencyCode" as currency,
+        case
+            when is_tax_included
+                then try_cast(line."amountSet"."shopMoney".amount as decimal(18, 4))
+            else 0
+        end as refunded_amount,
+        try_cast(line."amountSet"."shopMoney".amount as decimal(18, 4))
+            as refunded_tax_amount,
+    from unpacked_duties
+    union all by name
+    select
+        {{- part }}
+        'adjustment' as refund_kind,
+        '#total' as part_number,
+        'NO_PART_NAMED' as adjustment_reason,
+        refund."totalRefundedSet"."shopMoney"."currencyCode" as currency,
+        try_cast(refund."totalRefundedSet"."shopMoney".amount as decimal(18, 4))
+            as refunded_amount,
+    from unpacked_refunds
+    where
+        coalesce(len(refund."refundLineItems".nodes), 0)
+        + coalesce(len(refund."refundShippingLines".nodes), 0)
+        + coalesce(len(refund."orderAdjustments".nodes), 0)
+        + coalesce(len(refund.duties), 0)
+        = 0
+        and coalesce(
+            try_cast(refund."totalRefundedSet"."shopMoney".amount as decimal(18, 4)), 0
+        )
+        != 0
+),
+
+final as (
+    select
+        order_snapshot_key,
+        record_id,
+        {{ of_shop('shop_name', 'record_id') }} as order_id,
+        {{ of_shop(
+            'shop_name', "coalesce(refund.id, record_id || '#refund' || refund_number)"
+        ) }} as refund_id,
+        {{ of_shop(
+            'shop_name', "coalesce(refund.id, record_id || '#refund' || refund_number)"
+        ) }} || part_number as refund_line_id,
+        {{ of_shop('shop_name', 'line_item_id') }} as order_line_id,
+        refund_kind,
+        sku,
+        restock_type,
+        adjustment_reason,
+        currency,
+        quantity,
+        refunded_amount,
+        refunded_tax_amount,
         is_simulated,
         coalesce(
             {{ instant('refund."createdAt"') }},
@@ -101,10 +237,10 @@ final as (
         run_id as _run_id,
         load_id as _load_id,
         loaded_at as _loaded_at,
-    from unpacked_lines
+    from parts
     qualify
         row_number() over (
-            partition by order_snapshot_key, refund_number, line_number
+            partition by order_snapshot_key, refund_number, part_number
             order by load_id desc, line_no desc
         ) = 1
 )
