@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from tests.contract.live.platforms.base import CATALOGUE, Platform, budget
 from tests.contract.live.platforms.feeds import Feeds
+from tests.contract.live.platforms.google_trends import GoogleTrends
 from tests.contract.live.platforms.hackernews import HackerNews
 from tests.contract.live.platforms.reddit import Reddit, RedditFeeds
 from tests.contract.live.platforms.x import X, XNewNames
@@ -12,6 +13,7 @@ __all__ = [
     "CATALOGUE",
     "PLATFORMS",
     "Feeds",
+    "GoogleTrends",
     "HackerNews",
     "Platform",
     "Reddit",
@@ -22,6 +24,7 @@ __all__ = [
 ]
 
 PLATFORMS: dict[str, type[Platform]] = {
+    "google_trends": GoogleTrends,
     "hackernews": HackerNews,
     "reddit": Reddit,
     "reddit_feeds": RedditFeeds,
