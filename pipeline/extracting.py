@@ -23,6 +23,7 @@ from extract.registry import SOURCES
 from pipeline.catalogue import read_catalogue
 from pipeline.console import Meter, meter
 from pipeline.paths import PROJECT_ROOT
+from pipeline.privacy import guard
 from pipeline.settings import Settings, SettingsError
 from warehouse.landing import LandingWriter
 
@@ -185,6 +186,7 @@ def _writer(name: str, settings: Settings, context: Context) -> LandingWriter:
         run_id=context.run_id,
         is_simulated=SOURCES[name].IS_SIMULATED,
         clock=context.now,
+        guard=guard,
     )
 
 

@@ -47,8 +47,14 @@ from warehouse.commits import (
 )
 from warehouse.errors import LandingError, explain_os_error
 from warehouse.files import make_durable_folder, sync_folder, temporary_name
+from warehouse.tombstones import Tombstones, read_tombstones
 
-__all__ = ["LandingWriter", "land_query", "read_cursor"]
+__all__ = ["Guard", "LandingWriter", "Payload", "land_query", "read_cursor"]
+
+Payload = Mapping[str, Any] | str
+Guard = Callable[[Tombstones, str, str, str, Payload], Payload | None]
+"""What remains of a payload (of source, stream, record id) once forgotten authors and customers are
+out of it; None if nothing. The warehouse does not know how payloads name people."""
 
 MAX_PART_ROWS = 500_000
 MAX_PART_BYTES = 256 * 1024 * 1024
@@ -107,6 +113,9 @@ class LandingWriter:
     A module may write streams of several sources (`x/posts` of the simulated shop): `source` of
     `append` names the folder and the table, `source_name` names whose cursor it is.
 
+    A record on the target's list of forgotten ones does not land again; `guard` says what of other
+    records must not. `forgotten` counts what was kept out or changed.
+
     Memory stays bounded by a few hundred lines per stream; parts roll over after
     `max_part_rows` rows or `max_part_bytes` of text. Opening a writer calls `recover`, so it must
     be done while holding the target's lock. Used as a context manager, leaving the block drops
@@ -123,12 +132,15 @@ class LandingWriter:
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
         max_part_rows: int = MAX_PART_ROWS,
         max_part_bytes: int = MAX_PART_BYTES,
+        guard: Guard | None = None,
     ) -> None:
         """Prepare the folder.
 
         Raises:
-            LandingError: the folder cannot be written, a commit record is damaged, or a name
-                cannot become a file name.
+            LandingError: the folder cannot be written, a commit record is damaged, a name cannot
+                become a file name, or posts or people are to be kept out of
+                payloads and there is no `guard`.
+            LoadError: the list of forgotten records is damaged.
         """
         check_names(source_name, "x")
         check_run_id(run_id)
@@ -143,6 +155,14 @@ class LandingWriter:
         self._finished: list[Part] = []
         self._counters: dict[Path, int] = {}
         self._is_broken = False
+        self._guard = guard
+        self._tombstones = read_tombstones(landing_dir)
+        self.forgotten = 0
+        if guard is None and self._tombstones.needs_guard():
+            raise LandingError(
+                f"{landing_dir} keeps people out, and this writer does not know how.",
+                "Hand pipeline.privacy.guard to the landing writer.",
+            )
         try:
             make_durable_folder(landing_dir)
             recover(landing_dir)
@@ -176,17 +196,19 @@ class LandingWriter:
             TypeError: the payload holds something that JSON does not know.
         """
         instant = _instant(fetched_at)
+        if self._tombstones.requests:
+            remaining = self._remaining(source, stream, record_id, payload)
+            if remaining is None:
+                return
+            payload = remaining
         try:
             text = _payload_text(payload)
         except ValueError as error:
             reason = f"payload is not JSON: {error}"
             self.reject(source, stream, _shown(payload), reason, origin=record_id)
             return
-        line = (
-            f'{{"fetched_at":"{instant}","record_id":{_json_text(record_id)},"payload":{text}}}\n'
-        )
         part = self._part(source, stream, "records", instant[:10])
-        self._add(part, _encode(line), 1)
+        self._add(part, _line(instant, record_id, text), 1)
 
     def reject(self, source: str, stream: str, text: str, reason: str, *, origin: str = "") -> None:
         """Keep what a source could not read: it lands too, and is loaded into raw.rejects.
@@ -220,7 +242,37 @@ class LandingWriter:
                 f"Lines for {source}/{stream} hold line breaks inside a record.",
                 "Write each record as one line of JSON.",
             )
+        if self._tombstones.requests:
+            lines, rows = self._remaining_lines(source, stream, lines)
+            if not rows:
+                return
         self._add(self._part(source, stream, "records", day), lines, rows)
+
+    def _remaining(
+        self, source: str, stream: str, record_id: str, payload: Payload
+    ) -> Payload | None:
+        """What may land of a record; None if it is forgotten."""
+        if self._tombstones.has("record", f"{source}/{stream}", record_id):
+            self.forgotten += 1
+            return None
+        if self._guard is None or not self._tombstones.needs_guard():
+            return payload
+        remaining = self._guard(self._tombstones, source, stream, record_id, payload)
+        self.forgotten += remaining is not payload
+        return remaining
+
+    def _remaining_lines(self, source: str, stream: str, lines: bytes) -> tuple[bytes, int]:
+        """What may land of lines in the landing form, and how many those are."""
+        kept: list[bytes] = []
+        for line in lines.splitlines(keepends=True):
+            record = json.loads(line)
+            payload = record["payload"]
+            remaining = self._remaining(source, stream, str(record["record_id"]), payload)
+            if remaining is payload:
+                kept.append(line)
+            elif remaining is not None:
+                kept.append(record_line(record["fetched_at"], record["record_id"], remaining))
+        return b"".join(kept), len(kept)
 
     def commit(self, cursor: Mapping[str, Any] | None = None) -> list[LandedFile]:
         """Make everything appended so far durable, together with the cursor, and return its files.
@@ -455,6 +507,20 @@ def _instant(moment: datetime) -> str:
             f"The instant {moment.isoformat()} has no time zone.", "Hand over aware datetimes."
         )
     return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
+def record_line(instant: str, record_id: str, payload: Payload) -> bytes:
+    """A record as one line of a landing file; `instant` as in `fetched_at`.
+
+    Raises:
+        ValueError: the payload is no JSON object.
+    """
+    return _line(instant, record_id, _payload_text(payload))
+
+
+def _line(instant: str, record_id: str, text: str) -> bytes:
+    line = f'{{"fetched_at":"{instant}","record_id":{_json_text(record_id)},"payload":{text}}}\n'
+    return _encode(line)
 
 
 def _payload_text(payload: Mapping[str, Any] | str) -> str:

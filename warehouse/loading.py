@@ -25,7 +25,7 @@ from warehouse.commits import LandedFile, list_landed, recover
 from warehouse.errors import LoadError
 from warehouse.lines import MAX_TEXT_BYTES, SCHEMA, FileState, read_lines, read_objects
 from warehouse.schema import ensure_raw_tables, open_work, raw_table
-from warehouse.tombstones import apply_tombstones
+from warehouse.tombstones import apply_tombstones, key_in_sql, prefix
 
 logger = logging.getLogger(__name__)
 
@@ -296,16 +296,21 @@ def _write_records(
 ) -> None:
     """Insert the good lines of files of one stream, and count them for each file."""
     table = raw_table(source, stream)
-    tombstones = connection.execute(
-        "select count(*) from raw.tombstones where source = ? and stream = ?", [source, stream]
+    salts = connection.execute(
+        "select salt from raw.tombstones where role = 'record' and source = ? and stream = ? "
+        "limit 1",
+        [source, stream],
     ).fetchall()
     is_kept = (
-        "record_id not in (select record_id from raw.tombstones where source = $source "
-        "and stream = $stream)"
+        f"and {key_in_sql('lines.record_id')} not in (select record_key from raw.tombstones "
+        "where role = 'record' and source = $source and stream = $stream)"
+        if salts
+        else ""
     )
     parameters: dict[str, object] = {"loaded_at": loaded_at}
-    if tombstones[0][0]:
-        parameters |= {"source": source, "stream": stream}
+    if salts:
+        before = prefix(salts[0][0], "record", f"{source}/{stream}")
+        parameters |= {"source": source, "stream": stream, "prefix": before}
     facts = _facts(entries, allow_simulated)
     with _registered(connection, landed_lines=_reader(entries), landed_files=facts):
         connection.execute(
@@ -323,7 +328,7 @@ def _write_records(
                 cast($loaded_at as timestamptz) as loaded_at
             from landed_lines as lines
             left join landed_files as files on lines.load_id = files.load_id
-            where {_IS_GOOD} {f"and {is_kept}" if tombstones[0][0] else ""}
+            where {_IS_GOOD} {is_kept}
             """,
             parameters,
         )

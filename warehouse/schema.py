@@ -54,7 +54,9 @@ _TABLES = (
     create table if not exists raw.tombstones (
         source varchar not null,
         stream varchar not null,
-        record_id varchar not null,
+        role varchar not null,
+        record_key varchar not null,
+        salt varchar not null,
         reason varchar,
         created_at timestamptz not null
     )
@@ -153,6 +155,7 @@ def ensure_raw_tables(
     Existing tables are left as they are, so that `dbt build` always finds every declared source.
     """
     connection.execute("create schema if not exists raw")
+    _drop_named_tombstones(connection)
     for statement in _TABLES:
         connection.execute(statement)
     compression = "using compression zstd" if _knows_zstd(connection) else ""
@@ -172,6 +175,16 @@ def ensure_raw_tables(
             )
             """
         )
+
+
+def _drop_named_tombstones(connection: duckdb.DuckDBPyConnection) -> None:
+    """Earlier work files listed forgotten ids by name; the landing folder's list rebuilds them."""
+    named = connection.execute(
+        "select count(*) from duckdb_columns() where database_name = current_database() "
+        "and schema_name = 'raw' and table_name = 'tombstones' and column_name = 'record_id'"
+    ).fetchall()
+    if named[0][0]:
+        connection.execute("drop table raw.tombstones")
 
 
 def _knows_zstd(connection: duckdb.DuckDBPyConnection) -> bool:

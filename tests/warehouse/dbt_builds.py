@@ -16,6 +16,7 @@ from typing import Any
 import duckdb
 
 from warehouse.schema import ensure_raw_tables, write_settings
+from warehouse.tombstones import Tombstones
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 PROJECT = REPOSITORY / "dbt_project"
@@ -125,9 +126,11 @@ class TinyProject:
     def forget(self, source: str, stream: str, record_id: str) -> None:
         """Remove a record as `social-signals forget` does: a tombstone, and gone from raw."""
         with duckdb.connect(str(self.database)) as connection:
+            salt = "of this target"
+            key = Tombstones(salt).key("record", f"{source}/{stream}", record_id)
             connection.execute(
-                "insert into raw.tombstones values (?, ?, ?, 'asked by its author', ?)",
-                [source, stream, record_id, _instant(FIRST_FETCH)],
+                "insert into raw.tombstones values (?, ?, 'record', ?, ?, 'asked', ?)",
+                [source, stream, key, salt, _instant(FIRST_FETCH)],
             )
             connection.execute(
                 f"delete from raw.{source}_{stream} where record_id = ?", [record_id]

@@ -24,7 +24,7 @@ from hypothesis import strategies as st
 from warehouse import lines, loading
 from warehouse.commits import list_landed, recover
 from warehouse.errors import LoadError, LockedError
-from warehouse.landing import LandingWriter, read_cursor
+from warehouse.landing import LandingWriter, land_query, read_cursor
 from warehouse.loading import load
 from warehouse.schema import (
     ensure_raw_tables,
@@ -402,7 +402,7 @@ def test_a_tombstone_deletes_now_and_keeps_out_later(work, landing):
         again = add_tombstones(connection, landing, forget, reason="asked", created_at=NOW)
     assert (deleted, again) == (1, 0)
     assert rows(work, LOG) == log
-    land(landing, [("1", {"late": True}), ("3", {})], run_id="run2")
+    put(landing, packed(line("1", '{"late":true}'), line("3")))
     report = run(work, landing)
     assert (report.row_count, report.reject_count) == (1, 0)
     kept = "select record_id from raw.x_posts order by 1"
@@ -412,6 +412,37 @@ def test_a_tombstone_deletes_now_and_keeps_out_later(work, landing):
     run(work, landing)
     assert rows(work, kept) == [("2",), ("3",)]
     assert rows(work, "select count(*) from raw.tombstones") == [(2,)]
+
+
+def test_a_forgotten_record_does_not_land_again(work, landing):
+    with open_work(work) as connection:
+        add_tombstones(connection, landing, [("x", "posts", "1")], reason="asked", created_at=NOW)
+    assert '"1"' not in (landing / "_tombstones.jsonl").read_text(), "the list names nobody"
+    (file,) = land(landing, [("1", {"t": "again"}), ("2", {})])
+    assert zstandard.ZstdDecompressor().stream_reader(file.path.read_bytes()).read() == line(
+        "2", "{}"
+    )
+    (other,) = land(landing, [("1", {})], stream="users")
+    assert other.rows == 1, "another stream's record of that id"
+    query = (
+        "select record_id, json_object('t', 1) as payload, now() as fetched_at "
+        "from (values ('1'), ('2')) as t(record_id)"
+    )
+    with (
+        duckdb.connect() as connection,
+        LandingWriter(landing, source_name="x", run_id="bulk", is_simulated=False) as writer,
+    ):
+        land_query(connection, query, writer=writer, source="x", stream="posts")
+        assert writer.forgotten == 1
+        assert [file.rows for file in writer.commit()] == [1]
+
+
+def test_the_list_of_an_earlier_work_file_is_replaced(work, landing):
+    with duckdb.connect(str(work)) as connection:
+        connection.execute("create schema raw")
+        connection.execute("create table raw.tombstones (record_id varchar)")
+    run(work, landing)
+    assert rows(work, "select count(record_key) from raw.tombstones") == [(0,)]
 
 
 def test_a_damaged_list_of_tombstones_stops_the_load(work, landing):

@@ -1,0 +1,66 @@
+"""What must not land again: the list of forgotten ids, asked about a payload."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from extract.personal import NOBODY, is_dropped, names_of, redact, shape_of
+from warehouse.landing import Payload
+from warehouse.tombstones import Role, Tombstones
+
+
+@dataclass(frozen=True, slots=True)
+class _Listed:
+    """The listed ids of a role: whether one is in it can be asked, which they are cannot."""
+
+    tombstones: Tombstones
+    role: Role
+
+    def isdisjoint(self, other: Iterable[str], /) -> bool:
+        return not len(self) or not any(value in self for value in other)
+
+    def __contains__(self, value: object, /) -> bool:
+        return self.tombstones.has(self.role, "", str(value))
+
+    def __len__(self) -> int:
+        return int(self.tombstones.concerns(self.role))
+
+
+@dataclass(frozen=True, slots=True)
+class _Everyone:
+    """The whole list, as payloads are compared with it. Orders are listed by record."""
+
+    posts: _Listed
+    authors: _Listed
+    customers: _Listed
+    orders: frozenset[str] = frozenset()
+
+
+def guard(
+    tombstones: Tombstones, source: str, stream: str, record_id: str, payload: Payload
+) -> Payload | None:
+    """What may land of a payload: None for what repeats a forgotten post or is by an author who is
+    kept out; without copies of forgotten posts and what names a forgotten customer.
+
+    The same object is returned where nothing has to change.
+    """
+    shape = shape_of(source, stream)
+    if shape is NOBODY:
+        return payload
+    try:
+        content = json.loads(payload) if isinstance(payload, str) else payload
+        # A copy: what a source handed over is its own.
+        content = json.loads(json.dumps(content))
+    except (ValueError, TypeError, RecursionError):
+        return payload
+    if not isinstance(content, dict):
+        return payload
+    everyone = _Everyone(
+        _Listed(tombstones, "post"), _Listed(tombstones, "author"), _Listed(tombstones, "customer")
+    )
+    names = names_of(shape, record_id, content)
+    if is_dropped(names, everyone):
+        return None
+    return content if redact(shape, names, content, everyone) else payload
