@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from extract._outcomes import FixError, RetryError
+from extract._outcomes import FixError, RetryError, StopError
 from extract.base import Cursor, ExtractError, Json, Page, Record, Reject
 
 SEEN_LIMIT = 2_000
@@ -279,4 +279,34 @@ def one_after_the_other(
             f"{source}: {len(failed)} of {len(parts)} parts failed, the others are complete. "
             f"{listed}",
             failed[0][1].remedy,
+        )
+
+
+def each_on_its_own(
+    parts: Sequence[tuple[str, Callable[[], Iterator[Page]]]], *, source: str
+) -> Iterator[Page]:
+    """Yield the pages of parts that have nothing in common but our budget, such as the shops or
+    servers of one source: one that is down or refuses does not stop the others.
+
+    Raises:
+        StopError: at once, because the budget is spent for all.
+        ExtractError: at the end, the first failure; the message names every part that failed.
+    """
+    failed: list[tuple[str, ExtractError]] = []
+    for name, pages in parts:
+        try:
+            yield from pages()
+        except StopError:
+            raise
+        except ExtractError as error:
+            if len(parts) == 1:
+                raise
+            failed.append((name, error))
+    if failed:
+        listed = "; ".join(f"{name}: {error.message}" for name, error in failed)
+        first = failed[0][1]
+        raise type(first)(
+            f"{source}: {len(failed)} of {len(parts)} parts failed, the others are complete. "
+            f"{listed}",
+            first.remedy,
         )

@@ -4,12 +4,21 @@ from __future__ import annotations
 
 from typing import cast
 
-from extract import datasets, google_trends, hackernews, reddit, rss, simulated, x
+from extract import datasets, google_trends, hackernews, reddit, rss, simulated, woocommerce, x
 from extract.base import Source
 
 SOURCES: dict[str, Source] = {
     module.NAME: cast("Source", module)
-    for module in (simulated, datasets, x, reddit, rss, hackernews, google_trends)
+    for module in (
+        simulated,
+        datasets,
+        x,
+        reddit,
+        rss,
+        hackernews,
+        google_trends,
+        woocommerce,
+    )
 }
 
 

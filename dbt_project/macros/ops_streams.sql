@@ -6,6 +6,7 @@
         ('google_trends', 'interest'), ('datasets', 'posts'), ('datasets', 'sales'),
         ('datasets', 'reviews'), ('datasets', 'metrics'), ('hackernews', 'hits'),
         ('hackernews', 'items'), ('rss', 'entries'), ('reddit', 'comments'),
-        ('reddit', 'feed_entries'),
+        ('reddit', 'feed_entries'), ('woocommerce', 'orders'),
+        ('woocommerce', 'products'), ('woocommerce', 'reviews'),
     ]) -}}
 {%- endmacro %}

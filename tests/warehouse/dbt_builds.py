@@ -42,6 +42,9 @@ STREAMS: dict[tuple[str, str], tuple[str, ...]] = {
     ("rss", "entries"): ("id",),
     ("reddit", "comments"): ("name",),
     ("reddit", "feed_entries"): ("id",),
+    ("woocommerce", "orders"): ("_shop", "id"),
+    ("woocommerce", "products"): ("_shop", "id"),
+    ("woocommerce", "reviews"): ("_shop", "id"),
 }
 
 _PRODUCTS = (

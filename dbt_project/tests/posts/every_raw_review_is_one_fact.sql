@@ -11,6 +11,10 @@ expected as (
     from {{ source('storefront', 'reviews') }}
     where record_id not in ({{ forgotten_records('storefront', 'reviews') }})
     union
+    select 'woocommerce:' || record_id as review_key
+    from {{ source('woocommerce', 'reviews') }}
+    where record_id not in ({{ forgotten_records('woocommerce', 'reviews') }})
+    union
     select
         {{ platform_name(
             "payload ->> '$.platform'", "coalesce(payload ->> '$.dataset', 'unnamed')"

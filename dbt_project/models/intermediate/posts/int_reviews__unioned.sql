@@ -10,8 +10,84 @@ dataset_reviews as (
     select * from {{ ref('stg_datasets__reviews') }}
 ),
 
+woocommerce_reviews as (
+    select * from {{ ref('stg_woocommerce__reviews') }}
+),
+
+woocommerce_products as (
+    select * from {{ ref('stg_woocommerce__products') }}
+),
+
 terms as (
     select * from {{ ref('terms') }}
+),
+
+{#- A SKU that two products claim goes to the first of them by name. -#}
+product_keys as (
+    select
+        term as product_key,
+        min(product_id) as product_id,
+    from terms
+    where kind = 'sku'
+    group by term
+),
+
+woocommerce_current_products as (
+    select *
+    from woocommerce_products
+    qualify
+        row_number() over (
+            partition by record_id
+            order by
+                updated_at desc nulls last,
+                _load_id desc,
+                _line_no desc,
+                product_snapshot_key asc
+        ) = 1
+),
+
+{#-
+The SKU by which a review's product is known. Where only its variations have SKUs, one of
+theirs, if all that are tracked mean the same product.
+-#}
+woocommerce_skus as (
+    select
+        products.platform_product_id,
+        coalesce(
+            max(products.sku) filter (where products.platform_variant_id is null),
+            case
+                when count(distinct product_keys.product_id) = 1
+                    then min(product_keys.product_key)
+            end
+        ) as sku,
+    from woocommerce_current_products as products
+    left join product_keys on products.sku = product_keys.product_key
+    group by products.platform_product_id
+),
+
+from_woocommerce as (
+    select
+        'woocommerce' as platform,
+        'woocommerce' as source,
+        cast(null as varchar) as dataset,
+        reviews.review_id,
+        coalesce(skus.sku, reviews.product_key) as product_key,
+        reviews.author_name as author_id,
+        reviews.stars,
+        cast(null as boolean) as is_recommended,
+        reviews.title,
+        reviews.body,
+        cast(null as varchar) as platform_language,
+        cast(null as bigint) as helpful_count,
+        reviews.is_verified_purchase,
+        reviews.reviewed_at,
+        reviews.is_simulated,
+        reviews.first_fetched_at,
+        reviews.last_fetched_at,
+        reviews.content_key,
+    from woocommerce_reviews as reviews
+    left join woocommerce_skus as skus
+        on reviews.product_key = skus.platform_product_id
 ),
 
 from_storefront as (
@@ -67,6 +143,8 @@ from_datasets as (
 all_versions as (
     select * from from_storefront
     union all
+    select * from from_woocommerce
+    union all
     select * from from_datasets
 ),
 
@@ -85,16 +163,6 @@ current_versions as (
                 all_versions.last_fetched_at desc,
                 content_key asc
         ) = 1
-),
-
-{#- A SKU that two products claim goes to the first of them by name. -#}
-product_keys as (
-    select
-        term as product_key,
-        min(product_id) as product_id,
-    from terms
-    where kind = 'sku'
-    group by term
 ),
 
 with_text as (

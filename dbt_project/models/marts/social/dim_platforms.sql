@@ -25,7 +25,8 @@ known as (
         ('producthunt', 'Product Hunt', 'forum'),
         ('rss', 'RSS and Atom feeds', 'news'),
         ('steam', 'Steam', 'reviews'),
-        ('storefront', 'Own shop', 'reviews')
+        ('storefront', 'Own shop', 'reviews'),
+        ('woocommerce', 'WooCommerce shop', 'reviews')
     ) as named (platform, platform_name, kind)
 ),
 

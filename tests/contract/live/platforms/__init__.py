@@ -7,6 +7,7 @@ from tests.contract.live.platforms.feeds import Feeds
 from tests.contract.live.platforms.google_trends import GoogleTrends
 from tests.contract.live.platforms.hackernews import HackerNews
 from tests.contract.live.platforms.reddit import Reddit, RedditFeeds
+from tests.contract.live.platforms.woocommerce import WooCommerce
 from tests.contract.live.platforms.x import X, XNewNames
 
 __all__ = [
@@ -18,6 +19,7 @@ __all__ = [
     "Platform",
     "Reddit",
     "RedditFeeds",
+    "WooCommerce",
     "X",
     "XNewNames",
     "budget",
@@ -29,6 +31,7 @@ PLATFORMS: dict[str, type[Platform]] = {
     "reddit": Reddit,
     "reddit_feeds": RedditFeeds,
     "rss": Feeds,
+    "woocommerce": WooCommerce,
     "x": X,
     "x_new_names": XNewNames,
 }
