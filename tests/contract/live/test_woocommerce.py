@@ -255,6 +255,23 @@ def test_settings_that_cannot_work_are_named() -> None:
         platform.settings(base_url="http://shop.example")
 
 
+def test_a_shop_in_the_table_has_variables_of_its_own() -> None:
+    platform = WooCommerce(url="http://127.0.0.1:1")
+    shops = {"berlin": {"base_url": platform.url}}
+    probe = woocommerce.probe(
+        platform.settings(base_url=None, shops=shops), platform.context(environment={})
+    )
+    assert probe.missing == (
+        "SOCIAL_SIGNALS_WOOCOMMERCE_BERLIN_API_KEY",
+        "SOCIAL_SIGNALS_WOOCOMMERCE_BERLIN_API_SECRET",
+    )
+    shops = {"berlin": {"base_url": platform.url, "variables": "OTHER"}}
+    probe = woocommerce.probe(
+        platform.settings(base_url=None, shops=shops), platform.context(environment={})
+    )
+    assert probe.missing == ("OTHER_API_KEY", "OTHER_API_SECRET")
+
+
 def test_a_plan_counts_and_a_probe_asks_once() -> None:
     platform = WooCommerce()
     with suite.on(platform) as server:
