@@ -40,6 +40,11 @@ def _hash(text: str, size: int) -> str:
     return hashlib.blake2b(text.encode("utf-8", "replace"), digest_size=size).hexdigest()
 
 
+def seen_key(stream: str, record_id: str) -> str:
+    """The name under which `Seen` keeps a record of `<source>/<stream>`."""
+    return _hash(f"{stream}|{record_id}", 8)
+
+
 class Seen:
     """The last contents of the records met lately, at most `limit`: the oldest are forgotten.
 
@@ -60,7 +65,7 @@ class Seen:
     def is_new(self, record: Record) -> bool:
         """Whether this content of the record is another than the last one met; remembers it."""
         # Hashed, because ids of feeds are long and the cursor is written with every commit.
-        key = _hash(f"{record.stream}|{record.record_id}", 8)
+        key = seen_key(record.stream, record.record_id)
         return self._remember(key, digest(record.payload, without=self._without))
 
     def is_new_reject(self, reject: Reject) -> bool:

@@ -20,7 +20,7 @@ FORGOTTEN = "forgotten"
 """Stands where a record named another one that is gone: a reply stays a reply, to nobody known."""
 
 RECORD_ID = "@"
-_NOBODY = frozenset({"", "[deleted]", "[removed]", "none", "null", FORGOTTEN})
+_NOBODY = frozenset({"", "0", "[deleted]", "[removed]", "none", "null", FORGOTTEN})
 _GLOBAL_ID = re.compile(r"gid://[^/]+/[^/]+/([^/?]+)(?:\?.*)?")
 _PLATFORM_NAMES = {"twitter": "x", "x (twitter)": "x", "x.com": "x"}
 
@@ -77,6 +77,12 @@ _SHOPIFY_PERSONAL = (
     "transactions", "localizationExtensions", "refunds[*].note",
     "lineItems.nodes[*].customAttributes",
     "line_items[*].properties",
+)  # fmt: skip
+
+_WOOCOMMERCE_PERSONAL = (
+    "customer_id", "billing", "shipping", "customer_note", "customer_ip_address",
+    "customer_user_agent", "transaction_id", "order_key", "payment_url", "meta_data",
+    "line_items[*].meta_data", "_refunds[*].reason", "refunds[*].reason",
 )  # fmt: skip
 
 SHAPES: Mapping[tuple[str, str], Shape] = {
@@ -181,6 +187,21 @@ SHAPES: Mapping[tuple[str, str], Shape] = {
         personal=_SHOPIFY_PERSONAL,
         folds_case=True,
     ),
+    ("woocommerce", "orders"): Shape(
+        qualifier="woocommerce",
+        orders=(RECORD_ID, "id", "number"),
+        customers=("customer_id", "billing.email"),
+        personal=_WOOCOMMERCE_PERSONAL,
+        folds_case=True,
+    ),
+    ("woocommerce", "products"): NOBODY,
+    ("woocommerce", "reviews"): Shape(
+        qualifier="woocommerce",
+        posts=(RECORD_ID, "id"),
+        authors=("reviewer_email", "reviewer"),
+        texts=("review",),
+        folds_case=True,
+    ),
     ("storefront", "reviews"): Shape(
         qualifier="storefront",
         posts=(RECORD_ID,),
@@ -274,8 +295,13 @@ def shape_of(source: str, stream: str) -> Shape:
 def qualified(platform: str, value: str, *, folds_case: bool = True) -> str:
     """`<platform>:<id>` in the form in which ids are compared: without what only says how the id
     is written (`@`, `/u/`, the path of a Shopify id)."""
-    name = platform.strip().lower()
-    return f"{_PLATFORM_NAMES.get(name, name)}:{normal_id(value, folds_case=folds_case)}"
+    return f"{platform_name(platform)}:{normal_id(value, folds_case=folds_case)}"
+
+
+def platform_name(name: str) -> str:
+    """One name a platform, however it is written."""
+    lowered = name.strip().lower()
+    return _PLATFORM_NAMES.get(lowered, lowered)
 
 
 def normal_id(value: str, *, folds_case: bool) -> str:

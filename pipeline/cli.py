@@ -217,9 +217,10 @@ def docs(
 
 def register_other_commands() -> None:
     """Add the commands that live beside what they do."""
-    from pipeline import analysing, mapping_command, scoring
+    from pipeline import analysing, forget_command, mapping_command, scoring
 
     analysing.register(app)
+    forget_command.register(app)
     mapping_command.register(app)
     scoring.register(app)
     _register_live_commands()

@@ -23,6 +23,7 @@ from pipeline.checks import check_clock, check_disk
 from pipeline.console import Level, is_for_people, meter, name_run, out, tell
 from pipeline.extracting import Pulled, extract
 from pipeline.fingerprints import BUILT, PUBLISHED, fingerprint, read_mark, write_mark
+from pipeline.forgetting import Asked, finish_begun, finish_removed, remove_asked, summary
 from pipeline.paths import PROJECT_ROOT
 from pipeline.secrets import redact
 from pipeline.settings import Settings
@@ -70,6 +71,7 @@ class Run:
     problems: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     is_empty: bool = False
+    asked: Asked | None = None
 
 
 def utc_now() -> datetime:
@@ -111,6 +113,7 @@ def run_steps(
     only_sources: Sequence[str] = (),
     since: datetime | None = None,
     until: datetime | None = None,
+    asked: Asked | None = None,
     now: Callable[[], datetime] = utc_now,
 ) -> int:
     """Run the named steps in order while holding the target's lock; returns the exit code."""
@@ -128,10 +131,12 @@ def run_steps(
         only_sources=tuple(only_sources),
         since=since,
         until=until,
+        asked=asked,
     )
     name_run(target=settings.name, run_id=run.run_id)
     with _locked(run), _recorded(run):
         _check(run)
+        _finish_forgetting(run)
         for step in steps:
             with _timed(step) as say:
                 STEPS[step](run, say)
@@ -144,6 +149,14 @@ def run_steps(
         seconds = round((now() - started_at).total_seconds(), 1)
         tell("end", STATUS[code], exit_code=code, seconds=seconds)
     return code
+
+
+def _finish_forgetting(run: Run) -> None:
+    """What a killed `forget` left half-way comes before everything else."""
+    for request in finish_begun(run.settings):
+        run.notes.append(f"the request to forget {request.request_id} was finished")
+    if not run.settings.paths.published.exists():
+        finish_removed(run.settings, run.now())
 
 
 @contextmanager
@@ -405,7 +418,21 @@ def _publish(run: Run, say: Callable[[str], None]) -> None:
         )
         write_mark(published, current)
         say(f"{len(tables)} tables in {_shown(paths.published)}")
+    for receipt in finish_removed(run.settings, run.now()):
+        say(f"receipt in {_shown(receipt)}")
     _note_emptiness(run)
+
+
+def _forget(run: Run, say: Callable[[str], None]) -> None:
+    assert run.asked is not None
+    request = remove_asked(run.settings, run.asked, run_id=run.run_id, now=run.started_at)
+    run.problems.extend(request.plan.problems)
+    run.is_empty = request.plan.is_empty()
+    for line in summary(request):
+        say(line)
+    if not run.asked.is_built:
+        for receipt in finish_removed(run.settings, run.now()):
+            say(f"receipt in {_shown(receipt)}")
 
 
 def _note_emptiness(run: Run) -> None:
@@ -469,6 +496,7 @@ STEPS: dict[str, Callable[[Run, Callable[[str], None]], None]] = {
     "charts": _charts,
     "insights": _insights,
     "docs": _docs,
+    "forget": _forget,
 }
 
 

@@ -24,7 +24,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -154,6 +154,22 @@ def finish_commit(landing_dir: Path, commit: Commit) -> None:
             folders.add(final.parent)
     for folder in sorted(folders):
         sync_folder(folder)
+
+
+def amend_commits(landing_dir: Path, amend: Callable[[Commit], Commit]) -> int:
+    """Replace every record that `amend` gives another content; return how many those are.
+
+    Raises:
+        LandingError: a record is damaged.
+    """
+    count = 0
+    for path in commit_files(landing_dir):
+        commit = read_commit(path)
+        amended = amend(commit)
+        if amended != commit:
+            replace_durably(path, amended.to_json())
+            count += 1
+    return count
 
 
 def commit_files(landing_dir: Path, source_name: str | None = None) -> list[Path]:

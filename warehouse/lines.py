@@ -100,6 +100,28 @@ def read_objects(path: Path, state: FileState) -> Iterator[tuple[int, dict[str, 
             yield state.lines, content if isinstance(content, dict) else None, text
 
 
+def whole_lines(path: Path, state: FileState) -> Iterator[bytes]:
+    """The text of a file in pieces that end with a line, however long that is; the last one may
+    lack its line feed.
+
+    Raises:
+        OSError: the file cannot be opened or read.
+    """
+    pieces: list[bytes] = []
+    size = 0
+    for piece in decompressed(path, state):
+        pieces.append(piece)
+        size += len(piece)
+        if size < CHUNK_BYTES or b"\n" not in piece:
+            continue
+        data = b"".join(pieces)
+        end = data.rfind(b"\n") + 1
+        yield data[:end]
+        pieces, size = [data[end:]], len(data) - end
+    if rest := b"".join(pieces):
+        yield rest
+
+
 @dataclass(slots=True)
 class _Chunk:
     """Whole lines, each ended by a line feed; `too_long` marks a single line that was cut."""
@@ -109,7 +131,7 @@ class _Chunk:
     too_long: int = 0
 
 
-def _decompressed(path: Path, state: FileState) -> Iterator[bytes]:
+def decompressed(path: Path, state: FileState) -> Iterator[bytes]:
     """Pieces of the file's text. A damaged or truncated file gives what comes before the damage."""
     digest = hashlib.sha256()
     decompressor = zstandard.ZstdDecompressor()
@@ -143,7 +165,7 @@ def _chunks(path: Path, state: FileState) -> Iterator[_Chunk]:
     pieces: list[bytes] = []
     size = 0
     skipped = 0
-    for piece in _decompressed(path, state):
+    for piece in decompressed(path, state):
         if skipped:
             end = piece.find(b"\n")
             if end < 0:

@@ -15,7 +15,7 @@ import hashlib
 import logging
 import os
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence, Set
 from itertools import count
 from pathlib import Path
 from typing import Protocol
@@ -122,6 +122,30 @@ def read(store_dir: Path, revision: str) -> pa.Table:
     if len(first) < table.num_rows:
         table = table.take(pa.array(np.sort(first)))
     return table
+
+
+def keep_only(store_dir: Path, live: Set[str]) -> int:
+    """Delete the scores of all texts but those with these keys, in every revision; return how many
+    rows went. Parts are written anew one by one: stopped anywhere, the next call goes on.
+
+    Call it only while nobody scores: parts that cannot be read go as well.
+    """
+    gone = 0
+    for folder in sorted(path for path in store_dir.iterdir() if path.is_dir()):
+        for leftover in [*folder.glob("*.corrupt"), *folder.glob(".*.tmp")]:
+            leftover.unlink(missing_ok=True)
+        for file in _part_files(folder):
+            table = pq.read_table(file, schema=STORE_SCHEMA, partitioning=None)
+            is_live = pa.array([key in live for key in table.column("text_key").to_pylist()])
+            kept = table.filter(is_live)
+            if kept.num_rows == table.num_rows:
+                continue
+            gone += table.num_rows - kept.num_rows
+            if kept.num_rows:
+                _write_part(folder, [kept])
+            file.unlink()
+        _sync_folder(folder)
+    return gone
 
 
 class _Known:
