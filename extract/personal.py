@@ -210,6 +210,19 @@ SHAPES: Mapping[tuple[str, str], Shape] = {
     ),
     ("storefront", "calendar_events"): NOBODY,
     ("google_trends", "interest"): NOBODY,
+    # Customers never land; numbers of orders are unique within a shop, which record ids carry.
+    ("woocommerce", "orders"): Shape(
+        qualifier="woocommerce",
+        orders=(RECORD_ID,),
+        folds_case=True,
+    ),
+    ("woocommerce", "products"): NOBODY,
+    ("woocommerce", "reviews"): Shape(
+        qualifier="woocommerce",
+        posts=(RECORD_ID,),
+        authors=("reviewer",),
+        texts=("review",),
+    ),
     ("datasets", "posts"): Shape(
         platform=("platform", "dataset"),
         posts=("post_id",),
