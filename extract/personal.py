@@ -187,9 +187,10 @@ SHAPES: Mapping[tuple[str, str], Shape] = {
         personal=_SHOPIFY_PERSONAL,
         folds_case=True,
     ),
+    # Numbers are unique within a shop only, whose name the record ids carry.
     ("woocommerce", "orders"): Shape(
         qualifier="woocommerce",
-        orders=(RECORD_ID, "id", "number"),
+        orders=(RECORD_ID,),
         customers=("customer_id", "billing.email"),
         personal=_WOOCOMMERCE_PERSONAL,
         folds_case=True,
@@ -197,7 +198,7 @@ SHAPES: Mapping[tuple[str, str], Shape] = {
     ("woocommerce", "products"): NOBODY,
     ("woocommerce", "reviews"): Shape(
         qualifier="woocommerce",
-        posts=(RECORD_ID, "id"),
+        posts=(RECORD_ID,),
         authors=("reviewer_email", "reviewer"),
         texts=("review",),
         folds_case=True,
@@ -210,19 +211,6 @@ SHAPES: Mapping[tuple[str, str], Shape] = {
     ),
     ("storefront", "calendar_events"): NOBODY,
     ("google_trends", "interest"): NOBODY,
-    # Customers never land; numbers of orders are unique within a shop, which record ids carry.
-    ("woocommerce", "orders"): Shape(
-        qualifier="woocommerce",
-        orders=(RECORD_ID,),
-        folds_case=True,
-    ),
-    ("woocommerce", "products"): NOBODY,
-    ("woocommerce", "reviews"): Shape(
-        qualifier="woocommerce",
-        posts=(RECORD_ID,),
-        authors=("reviewer",),
-        texts=("review",),
-    ),
     ("datasets", "posts"): Shape(
         platform=("platform", "dataset"),
         posts=("post_id",),
