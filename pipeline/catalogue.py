@@ -80,9 +80,11 @@ def _terms(file: Path, products: set[str]) -> dict[str, dict[str, list[str]]]:
         if kind == "sku":
             if not term:
                 raise SettingsError(f"{file}, line {line}: term is empty.", "Fill it in.")
-            if sku_owner.setdefault(term, product_id) != product_id:
+            # SKUs are compared without regard to case; `*:` stands for every shop.
+            owner = sku_owner.setdefault(term.lower().removeprefix("*:"), product_id)
+            if owner != product_id:
                 raise SettingsError(
-                    f"{file}, line {line}: SKU {term!r} belongs to {sku_owner[term]!r} already.",
+                    f"{file}, line {line}: SKU {term!r} belongs to {owner!r} already.",
                     "Sales of a SKU can count for one product only.",
                 )
         terms[product_id][kind].append(term)

@@ -51,8 +51,45 @@ what one unit of the currency is worth in the reporting currency.
     cast([{{ days | join(', ') }}] as integer[])
 {%- endmacro %}
 
+{#- Digits after the point that the money of a currency has: yen none, dinars three. -#}
+{% macro money_digits(currency) -%}
+    case
+        when
+            {{ currency }} in (
+                'BIF', 'CLP', 'DJF', 'GNF', 'ISK', 'JPY', 'KMF', 'KRW', 'PYG', 'RWF',
+                'UGX', 'VND', 'VUV', 'XAF', 'XOF', 'XPF'
+            )
+            then 0
+        when {{ currency }} in ('BHD', 'IQD', 'JOD', 'KWD', 'LYD', 'OMR', 'TND') then 3
+        else 2
+    end
+{%- endmacro %}
+
+{#- The smallest money of a currency. -#}
+{% macro money_unit(currency) -%}
+case {{ money_digits(currency) }} when 0 then 1 when 3 then 0.001 else 0.01 end
+{%- endmacro %}
+
+{#-
+An amount rounded to money that exists, given the digits of its currency. Cast within
+the branches: decimals of full width would share the smallest scale.
+-#}
+{% macro in_whole_money(amount, digits) -%}
+case {{ digits }}
+                when 0 then cast(round({{ amount }}, 0) as decimal(18, 3))
+                when 3 then cast(round({{ amount }}, 3) as decimal(18, 3))
+                else cast(round({{ amount }}, 2) as decimal(18, 3))
+            end
+{%- endmacro %}
+
 {#- An amount times its line's rate, in decimals: binary fractions lose half cents. -#}
 {% macro in_reporting_currency(amount) -%}
-cast({{ amount }} as decimal(18, 4))
-            * coalesce(exchange_rate, cast(1 as decimal(18, 8)))
+cast({{ amount }} as decimal(26, 4))
+                * coalesce(exchange_rate, cast(1 as decimal(18, 8)))
+{%- endmacro %}
+
+{#- The same as money of the reporting currency: rounded a line at a time, so that every
+total is the sum of what is shown. -#}
+{% macro as_reporting_money(amount) -%}
+{{ in_whole_money(in_reporting_currency(amount), 'reporting_digits') }}
 {%- endmacro %}

@@ -36,6 +36,8 @@ def test_products_carry_their_terms_by_kind(tmp_path: Path) -> None:
         (PRODUCTS, TERMS + "pear,p,word\n", "line 5: kind 'word' is not one of"),
         (PRODUCTS, TERMS + "pear,!!!,keyword\n", "line 5: term '!!!' holds no letter"),
         (PRODUCTS + "fig,Fig,,fruit,\n", TERMS + "fig,P-1,sku\n", "'P-1' belongs to 'pear'"),
+        (PRODUCTS + "fig,Fig,,fruit,\n", TERMS + "fig,p-1,sku\n", "'p-1' belongs to 'pear'"),
+        (PRODUCTS + "fig,Fig,,fruit,\n", TERMS + "fig,*:P-1,sku\n", "'*:P-1' belongs to 'pear'"),
     ],
 )
 def test_what_is_wrong_is_named_with_file_and_line(

@@ -25,11 +25,12 @@ terms as (
 {#- A SKU that two products claim goes to the first of them by name. -#}
 product_keys as (
     select
-        term as product_key,
+        -- `*:SKU` is the SKU in every shop.
+        regexp_replace(term, '^[*]:', '') as product_key,
         min(product_id) as product_id,
     from terms
     where kind = 'sku'
-    group by term
+    group by regexp_replace(term, '^[*]:', '')
 ),
 
 woocommerce_current_products as (

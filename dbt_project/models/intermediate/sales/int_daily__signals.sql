@@ -73,6 +73,7 @@ selling_products as (
     select
         product_id,
         bool_or(has_money) as has_money,
+        bool_and(orders_count is not null) as has_order_numbers,
     from sales
     where product_id is not null
     group by product_id
@@ -148,7 +149,8 @@ combined as (
         end as net_sales,
         case
             when selling_products.product_id is null then stated.orders_count
-            when calendar.is_observed_sales then coalesce(sales.orders_count, 0)
+            when calendar.is_observed_sales and selling_products.has_order_numbers
+                then coalesce(sales.orders_count, 0)
         end as orders_count,
         case
             when calendar.is_observed_reviews
@@ -217,7 +219,7 @@ final as (
             as double
         ) as share_of_voice_ratio,
         cast(units as double) as units,
-        cast(net_sales as decimal(18, 2)) as net_sales,
+        cast(net_sales as decimal(18, 3)) as net_sales,
         cast(orders_count as bigint) as orders_count,
         cast(reviews_count as bigint) as reviews_count,
         cast(rating_mean as double) as rating_mean,

@@ -1,34 +1,21 @@
 {%- set currency_setting = setting('currency') -%}
 with order_lines as (
-    select * from {{ ref('stg_shopify__order_lines') }}
-),
-
-data_set_sales as (
-    select * from {{ ref('stg_datasets__sales') }}
+    select * from {{ ref('int_orders__unioned_lines') }}
 ),
 
 given as (
     {{ exchange_rate_rows() | indent(4) }}
 ),
 
-seen as (
-    select upper(currency) as currency
-    from order_lines
-    where currency is not null
-    union all
-    select currency
-    from data_set_sales
-    where currency is not null
-),
-
 reporting as (
     {%- if currency_setting is not none %}
     select upper({{ sql_text(currency_setting) }}) as currency
     {%- else %}
-    select currency
-    from seen
-    group by currency
-    order by count(*) desc, currency asc
+    select line_currency as currency
+    from order_lines
+    where line_currency is not null
+    group by line_currency
+    order by count(*) desc, line_currency asc
     limit 1
     {%- endif %}
 ),

@@ -14,8 +14,10 @@ sold as (
         sum(gross_sales) as gross_sales,
         sum(discounts) as discounts,
         sum(taxes) as taxes,
-        -- A line without an order number is an order of its own.
-        count(distinct coalesce(order_key, order_line_key)) as orders_count,
+        -- Lines without an order number do not tell how many orders they are.
+        case
+            when count(order_key) = count(*) then count(distinct order_key)
+        end as orders_count,
         bool_or(gross_sales is not null) as has_money,
         bool_or(is_simulated) as is_simulated,
     from order_lines
@@ -75,7 +77,8 @@ combined as (
         coalesce(returned.returns, 0) as returns,
         coalesce(by_order_date.returns, 0) as returns_by_order_date,
         coalesce(sold.taxes, 0) as taxes,
-        coalesce(sold.orders_count, 0) as orders_count,
+        case when sold.date_day is null then 0 else sold.orders_count end
+            as orders_count,
         coalesce(sold.has_money, false) as has_money,
         coalesce(sold.is_simulated, false)
         or coalesce(returned.is_simulated, false) as is_simulated,
@@ -104,14 +107,17 @@ final as (
         cast(gross_units - returned_units as decimal(18, 3)) as units,
         cast(gross_units - returned_units_by_order_date as decimal(18, 3))
             as units_by_order_date,
-        cast(gross_sales as decimal(18, 2)) as gross_sales,
-        cast(discounts as decimal(18, 2)) as discounts,
-        cast(returns as decimal(18, 2)) as returns,
-        cast(gross_sales - discounts - returns as decimal(18, 2)) as net_sales,
-        cast(gross_sales - discounts - returns_by_order_date as decimal(18, 2))
+        cast(gross_sales as decimal(18, 3)) as gross_sales,
+        cast(discounts as decimal(18, 3)) as discounts,
+        cast(returns as decimal(18, 3)) as returns,
+        cast(gross_sales - discounts - returns as decimal(18, 3)) as net_sales,
+        cast(gross_sales - discounts - returns_by_order_date as decimal(18, 3))
             as net_sales_by_order_date,
-        cast(taxes as decimal(18, 2)) as taxes,
+        cast(taxes as decimal(18, 3)) as taxes,
         orders_count,
+        -- What was ordered, before anything of it went back.
+        cast((gross_sales - discounts) / nullif(orders_count, 0) as decimal(18, 3))
+            as average_order_value,
         has_money,
         is_simulated,
     from combined

@@ -54,6 +54,10 @@ sales_keys as (
     select * from {{ ref('int_products__sales_keys') }}
 ),
 
+sold_items as (
+    select * from {{ ref('int_products__sold_items') }}
+),
+
 latest_run as (
     select max_by(run_id, last_load_id) as run_id
     from runs
@@ -61,9 +65,12 @@ latest_run as (
 
 {#- check, whether a count above 0 asks for a look, table, what is counted, of what -#}
 {%- set line_reasons = [
-    ('test_order', false), ('cancelled_order', false), ('not_a_product_sale', false),
-    ('gift_card', false), ('price_not_positive', false), ('quantity_unreadable', true),
-    ('date_unreadable', true), ('after_cutoff', false), ('currency_without_rate', true),
+    ('test_order', false), ('cancelled_order', false), ('deleted_order', false),
+    ('pending_order', false), ('not_a_product_sale', false), ('gift_card', false),
+    ('removed_from_order', false), ('nothing_sold', false),
+    ('price_not_positive', false), ('quantity_negative', true),
+    ('quantity_unreadable', true), ('date_unreadable', true), ('after_cutoff', false),
+    ('currency_missing', true), ('currency_without_rate', true),
 ] %}
 {%- set counted = [
     ('unmapped_order_lines', true, 'order_lines', 'is_counted and not is_mapped',
@@ -72,6 +79,14 @@ latest_run as (
         'is_counted'),
     ('currency_assumed', true, 'order_lines', 'is_counted and is_currency_assumed',
         'is_counted'),
+    ('lines_edited', false, 'order_lines', 'removed_quantity > 0', 'true'),
+    ('refunds_beyond_order', true, 'refund_lines', 'is_beyond_order', 'is_counted'),
+    ('refunds_without_line', false, 'refund_lines',
+        "refund_kind in ('shipping', 'adjustment')", 'true'),
+    ('negative_quantities_as_returns', true, 'refund_lines',
+        "refund_kind = 'negative_quantity'", 'true'),
+    ('sku_of_several_shops', true, 'sold_items',
+        "unmapped_reason = 'sku_of_several_shops'", 'true'),
     ('posts_without_product', false, 'posts', "irrelevance_reason = 'no_product'",
         'true'),
     ('posts_reposted', false, 'posts', 'is_repost', 'true'),
@@ -130,6 +145,38 @@ counts as (
         and count(*) filter (where {{ condition }}) > 0 as is_warning,
     from {{ table }}
     {%- endfor %}
+    -- What is not counted for want of a rate, by the currency that lacks it.
+    union all
+    select
+        'currency_without_rate' as check_name,
+        'sales/' || currency as source,
+        count(*) as flagged_count,
+        count(*) as total_count,
+        true as is_warning,
+    from order_lines
+    where exclusion_reason = 'currency_without_rate'
+    group by currency
+    -- By the SKU, so that the shops can be told apart in the catalogue.
+    union all
+    select
+        'sku_of_several_shops' as check_name,
+        'sku/' || lower(sku) as source,
+        count(*) as flagged_count,
+        count(*) as total_count,
+        true as is_warning,
+    from sold_items
+    where unmapped_reason = 'sku_of_several_shops'
+    group by lower(sku)
+    -- In whole units of the reporting currency: how much of all sales is not looked at.
+    union all
+    select
+        'unmapped_gross_sales' as check_name,
+        'sales' as source,
+        coalesce(sum(gross_sales) filter (where not is_mapped), 0) as flagged_count,
+        coalesce(sum(gross_sales), 0) as total_count,
+        coalesce(sum(gross_sales) filter (where not is_mapped), 0) > 0 as is_warning,
+    from order_lines
+    where is_counted
     union all
     select
         'metrics_not_mapped' as check_name,
