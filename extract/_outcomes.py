@@ -11,6 +11,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -25,6 +26,9 @@ EPOCH_FLOOR = 1_000_000_000
 """A larger number is seconds since 1970, a smaller one seconds from now."""
 RETRIED_STATUSES = frozenset({408, 425, 500, 502, 503, 504, 520, 521, 522, 523, 524, 529})
 _SHOWN_CHARACTERS = 200
+_LIMIT = re.compile(
+    r"\brate limit\b.*\bexceeded\b|\bsecondary rate limit\b|\babuse detection\b", re.I
+)
 
 
 class WaitError(ExtractError):
@@ -180,6 +184,12 @@ def is_usage_capped(answer: Answer) -> bool:
     return kind == "usage-capped" or content.get("title") == "UsageCapExceeded"
 
 
+def is_rate_limit(answer: Answer) -> bool:
+    """Whether a 403 is a rate limit, as at GitHub: by its headers, or in words alone."""
+    headers = answer.headers
+    return "retry-after" in headers or is_exhausted(headers) or bool(_LIMIT.search(told(answer)))
+
+
 def check_status(answer: Answer, *, source: str, credentials: tuple[str, ...]) -> None:
     """Raise the outcome that a status means; return for success and 304.
 
@@ -202,7 +212,7 @@ def check_status(answer: Answer, *, source: str, credentials: tuple[str, ...]) -
             f"{source}: the platform asks for payment ({detail}).",
             "Buy credits there, or wait for the next period; what has landed stays.",
         )
-    if status == 429:
+    if status == 429 or (status == 403 and is_rate_limit(answer)):
         raise WaitError(f"{source}: too many requests ({detail}).", "Run again later.")
     if status in RETRIED_STATUSES:
         raise RetryError(f"{source}: the platform is in trouble ({detail}).", "Run again later.")

@@ -30,6 +30,15 @@ def catalogue_terms(
     return list(found.values())
 
 
+def named_terms(catalogue: Iterable[Product], kind: str) -> list[str]:
+    """The terms of a kind that names something at one platform (`repository`, `launch`), once."""
+    found: dict[str, str] = {}
+    for product in catalogue:
+        for term in product.terms.get(kind, ()):
+            found.setdefault(term.strip().lower(), term.strip())
+    return [term for term in found.values() if term]
+
+
 def either(terms: Sequence[str], *, suffix: str, limit: int, source: str) -> list[str]:
     """Queries of the form `(a OR "b c" OR …) suffix`, each of at most `limit` characters, that
     together hold every term.

@@ -4,7 +4,17 @@ from __future__ import annotations
 
 from typing import cast
 
-from extract import datasets, google_trends, hackernews, reddit, rss, simulated, woocommerce, x
+from extract import (
+    datasets,
+    github,
+    google_trends,
+    hackernews,
+    reddit,
+    rss,
+    simulated,
+    woocommerce,
+    x,
+)
 from extract.base import Source
 
 SOURCES: dict[str, Source] = {
@@ -18,6 +28,7 @@ SOURCES: dict[str, Source] = {
         hackernews,
         google_trends,
         woocommerce,
+        github,
     )
 }
 

@@ -55,6 +55,7 @@ def dbt(settings: Settings, arguments: list[str]) -> tuple[list[str], dict[str, 
         SOCIAL_SIGNALS_HOME=str(PROJECT_ROOT),
         SOCIAL_SIGNALS_DATA=str(settings.paths.data.resolve()),
         SOCIAL_SIGNALS_CATALOGUE=str(settings.catalogue_folder.resolve()),
+        SOCIAL_SIGNALS_CATALOGUE_REST=catalogue_rest(settings.catalogue_folder),
         DO_NOT_TRACK="1",
         SOCIAL_SIGNALS_PROGRESS="json",
         PYTHONPATH=os.pathsep.join(
@@ -62,6 +63,12 @@ def dbt(settings: Settings, arguments: list[str]) -> tuple[list[str], dict[str, 
         ),
     )
     return command, environment
+
+
+def catalogue_rest(catalogue: Path) -> str:
+    """Where dbt finds the seed that a catalogue may do without; a folder that is not there if it
+    has all."""
+    return "no_seeds" if (catalogue / "events.csv").is_file() else "seeds_without_events"
 
 
 def build(settings: Settings, meter: Meter, *, full_refresh: bool = False) -> BuildResult:

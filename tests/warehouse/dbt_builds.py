@@ -15,6 +15,8 @@ from typing import Any
 
 import duckdb
 
+from pipeline.building import catalogue_rest
+from pipeline.catalogue import EVENT_COLUMNS
 from warehouse.schema import ensure_raw_tables, write_settings
 from warehouse.tombstones import Tombstones
 
@@ -45,6 +47,10 @@ STREAMS: dict[tuple[str, str], tuple[str, ...]] = {
     ("woocommerce", "orders"): ("_shop", "id"),
     ("woocommerce", "products"): ("_shop", "id"),
     ("woocommerce", "reviews"): ("_shop", "id"),
+    ("github", "repositories"): ("id",),
+    ("github", "issue_counts"): ("_repository",),
+    ("github", "releases"): ("id",),
+    ("github", "stars"): ("_repository", "starred_at"),
 }
 
 _PRODUCTS = (
@@ -145,6 +151,7 @@ class TinyProject:
             "SOCIAL_SIGNALS_DATA": str(self.folder / "data"),
             "SOCIAL_SIGNALS_HOME": str(REPOSITORY),
             "SOCIAL_SIGNALS_CATALOGUE": str(self.folder / "catalogue"),
+            "SOCIAL_SIGNALS_CATALOGUE_REST": catalogue_rest(self.folder / "catalogue"),
             "DBT_TARGET_PATH": str(self.folder / "target"),
             "DBT_LOG_PATH": str(self.folder / "logs"),
             "DBT_PROFILES_DIR": str(PROJECT),
@@ -206,6 +213,7 @@ def tiny_project(
     *,
     products: Iterable[Mapping[str, str]] = _PRODUCTS,
     terms: Iterable[tuple[str, str, str]] = _TERMS,
+    events: Iterable[tuple[str, ...]] | None = None,
     settings: Mapping[str, str] | None = None,
     checkpoint: Path | None = None,
 ) -> TinyProject:
@@ -226,6 +234,12 @@ def tiny_project(
         ("product_id", "term", "kind"),
         [dict(zip(("product_id", "term", "kind"), term, strict=True)) for term in terms],
     )
+    if events is not None:
+        _write_csv(
+            folder / "catalogue" / "events.csv",
+            EVENT_COLUMNS,
+            [dict(zip(EVENT_COLUMNS, event, strict=True)) for event in events],
+        )
     project.settings = {
         "target_name": TARGET,
         "business_timezone": "UTC",

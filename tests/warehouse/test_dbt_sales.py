@@ -34,10 +34,13 @@ STAGING = (
     "stg_google_trends__interest",
     "stg_datasets__sales",
     "stg_datasets__metrics",
+    "path:models/staging/github",
+    "path:models/intermediate/launches",
 )
 SALES_SIDE = (
     "products",
     "terms",
+    "events",
     "dim_products",
     *STAGING,
     "path:models/intermediate/sales",

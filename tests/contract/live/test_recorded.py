@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from extract import reddit, x
-from extract._outcomes import FixError, RetryError, parse_json
+from extract._outcomes import FixError, RetryError, WaitError, parse_json
 from tests.contract.live import suite
-from tests.contract.live.platforms import HackerNews, Reddit, X
+from tests.contract.live.platforms import GitHub, HackerNews, Reddit, X
 from tests.contract.live.server import Reply, Request, json_reply
 
 pytestmark = pytest.mark.shared
@@ -183,3 +183,110 @@ def test_hackernews_items_land_as_received(shared: Path, item_id: str) -> None:
         result = suite.pull(platform, first_days=9_000)
     assert result.error is None, result.error
     assert landed(result, "hackernews/items") == {item_id: record["response"]["json"]}
+
+
+def github_from(shared: Path, **names: str) -> tuple[suite.Result, list[Request]]:
+    """Serve recorded answers by the last part of the path; what was not recorded is empty."""
+    platform = GitHub()
+    with suite.on(platform) as server:
+
+        def respond(request: Request) -> Reply:
+            kind = request.path.rpartition("/")[2]
+            kind = kind if kind in ("releases", "stargazers", "issues", "repositories") else "repo"
+            if kind not in names:
+                return json_reply({"total_count": 0, "items": []} if kind == "issues" else [])
+            record = recorded(shared, f"github/{names[kind]}.json")
+            found = {
+                k: v for k, v in record["response"]["headers"].items() if k in ("etag", "link")
+            }
+            return json_reply(record["response"]["json"], **found)
+
+        server.respond = respond
+        topics = ("python",) if "repositories" in names else ()
+        repositories = () if topics else ("danvk/comparea",)
+        result = suite.pull(platform, topics=topics, repositories=repositories, page_size=100)
+        return result, server.requests
+
+
+def test_github_stars_land_as_dates_without_the_people(shared: Path) -> None:
+    result, _ = github_from(
+        shared,
+        repo="Repository.testGetStargazersWithDates_1",
+        stargazers="Repository.testGetStargazersWithDates_2",
+    )
+    assert result.error is None, result.error
+    items = recorded(shared, "github/Repository.testGetStargazersWithDates_2.json")
+    items = items["response"]["json"]
+    stars = [json.loads(text) for stream, _, text in result.landed if stream == "github/stars"]
+    assert sorted(s["starred_at"] for s in stars if "count" in s) == sorted(
+        item["starred_at"] for item in items
+    )
+    kept = json.dumps([result.landed, result.cursor])
+    assert not any(f'"{item["user"]["login"]}"' in kept for item in items if item["user"])
+
+
+@pytest.mark.parametrize("name", ["ReleaseAsset.setUp_2"])
+def test_github_releases_land_as_received(shared: Path, name: str) -> None:
+    repository = "Repository.testGetStargazersWithDates_1"
+    result, _ = github_from(shared, repo=repository, releases=name)
+    assert result.error is None, result.error
+    items = recorded(shared, f"github/{name}.json")["response"]["json"]
+    repository_id = str(recorded(shared, f"github/{repository}.json")["response"]["json"]["id"])
+    assert landed(result, "github/releases") == {
+        str(item["id"]): {**item, "_repository": repository_id} for item in items
+    }
+
+
+def test_github_found_repositories_land_as_received(shared: Path) -> None:
+    result, requests = github_from(shared, repositories="Search.testSearchRepos_0")
+    assert result.error is None, result.error
+    items = recorded(shared, "github/Search.testSearchRepos_0.json")["response"]["json"]["items"]
+    assert landed(result, "github/repositories") == {str(item["id"]): item for item in items}
+    assert len(requests) == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "outcome"),
+    [
+        ("SpecificExceptions.testRateLimitExceeded_1", WaitError),
+        ("SpecificExceptions.testAuthenticatedRateLimitExceeded_1", WaitError),
+        ("SpecificExceptions.testBadCredentials_0", FixError),
+        ("SpecificExceptions.testBadUserAgent_0", FixError),
+        ("SpecificExceptions.testUnknownObject_1", FixError),
+        ("Retry.testRaisesRetryErrorAfterMaxRetries_0", RetryError),
+    ],
+)
+def test_github_refusals_have_their_outcomes(
+    shared: Path, name: str, outcome: type[Exception]
+) -> None:
+    response = recorded(shared, f"github/{name}.json")["response"]
+    reply = json_reply(response["json"], response["status"]["code"]).but(
+        headers={k: v for k, v in response["headers"].items() if k not in ("status", "date")}
+    )
+    platform = GitHub()
+    with suite.on(platform) as server:
+        suite.with_fault(platform, server, lambda r, n: reply, 0, suite.MANY)
+        assert isinstance(suite.pull(platform).error, outcome)
+
+
+def test_github_not_modified_is_taken_at_its_word(shared: Path) -> None:
+    whole = recorded(shared, "github/ConditionalRequestUpdate.setUp_0.json")["response"]
+    # Recorded before stars had a count of their own.
+    whole["json"]["stargazers_count"] = whole["json"]["watchers_count"]
+    same = recorded(shared, "github/ConditionalRequestUpdate.testDidNotUpdate_0.json")["response"]
+    platform = GitHub()
+    with suite.on(platform) as server:
+
+        def respond(request: Request) -> Reply:
+            if request.path != "/repos/akfish/pygithub":
+                return platform.answer(request)
+            if request.headers.get("if-none-match") == same["headers"]["etag"]:
+                return Reply(304, headers={"etag": same["headers"]["etag"]})
+            return json_reply(whole["json"], etag=whole["headers"]["etag"])
+
+        server.respond = respond
+        asked = {"repositories": ("akfish/PyGithub",), "topics": (), "stars": False}
+        first = suite.pull(platform, releases=False, issues=False, **asked)
+        second = suite.pull(platform, first.cursor, releases=False, issues=False, **asked)
+    assert first.ids == {("github/repositories", str(whole["json"]["id"]))}
+    assert (second.landed, second.error) == ([], None)

@@ -18,7 +18,8 @@ signed as (
             else term
         end as signed_term,
     from terms
-    where kind != 'sku'
+    -- The others name a thing at one platform, not a word of a text.
+    where kind in ('keyword', 'hashtag', 'cashtag', 'handle', 'exclusion')
 ),
 
 as_words as (

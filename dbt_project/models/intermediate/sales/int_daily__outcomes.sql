@@ -26,6 +26,12 @@ of_data_sets as (
     -- A data set cannot redefine a signal of the same name.
     where
         core.metric is null
+        -- Nor is a count that stands an outcome: see the macro.
+        and other_metrics.metric not in (
+            {%- for level in snapshot_levels() %}
+            '{{ level }}'{{ "," if not loop.last }}
+            {%- endfor %}
+        )
         and other_metrics.metric not in (
             {%- for signal in lag_screen_signals() %}
             '{{ signal }}'{{ "," if not loop.last }}

@@ -10,6 +10,10 @@ terms as (
     select * from {{ ref('terms') }}
 ),
 
+snapshot_metrics as (
+    select * from {{ ref('int_metrics__from_snapshots') }}
+),
+
 sales_keys as (
     select * from {{ ref('int_products__sales_keys') }}
 ),
@@ -121,7 +125,7 @@ term_products as (
         lower(trim(term)) as term,
         product_id,
     from terms
-    where lower(trim(kind)) not in ('exclusion', 'sku')
+    where lower(trim(kind)) in ('keyword', 'hashtag', 'cashtag', 'handle')
 ),
 
 product_interest as (
@@ -172,6 +176,8 @@ unioned as (
     select * from product_interest
     union all by name
     select * from product_metrics
+    union all by name
+    select * from snapshot_metrics
 ),
 
 complete as (

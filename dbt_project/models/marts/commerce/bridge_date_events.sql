@@ -10,6 +10,7 @@ select
     dates.date_day || '|' || events.event_id as date_event_key,
     dates.date_day,
     events.event_id,
+    events.source_name,
     events.event_kind,
     events.product_id,
     events.event_name,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from tests.contract.live.platforms.base import CATALOGUE, Platform, budget
 from tests.contract.live.platforms.feeds import Feeds
+from tests.contract.live.platforms.github import GitHub
 from tests.contract.live.platforms.google_trends import GoogleTrends
 from tests.contract.live.platforms.hackernews import HackerNews
 from tests.contract.live.platforms.reddit import Reddit, RedditFeeds
@@ -14,6 +15,7 @@ __all__ = [
     "CATALOGUE",
     "PLATFORMS",
     "Feeds",
+    "GitHub",
     "GoogleTrends",
     "HackerNews",
     "Platform",
@@ -27,6 +29,7 @@ __all__ = [
 
 PLATFORMS: dict[str, type[Platform]] = {
     "google_trends": GoogleTrends,
+    "github": GitHub,
     "hackernews": HackerNews,
     "reddit": Reddit,
     "reddit_feeds": RedditFeeds,
