@@ -211,6 +211,23 @@ SHAPES: Mapping[tuple[str, str], Shape] = {
     ),
     ("storefront", "calendar_events"): NOBODY,
     ("google_trends", "interest"): NOBODY,
+    # Who gave a star and who wrote an issue never land.
+    ("github", "repositories"): Shape(
+        qualifier="github",
+        authors=("owner.login", "owner.id"),
+        texts=("description",),
+        folds_case=True,
+    ),
+    ("github", "releases"): Shape(
+        qualifier="github",
+        posts=(RECORD_ID,),
+        authors=("author.login", "author.id"),
+        texts=("name", "body"),
+        copies=(Copy(at="assets[*].uploader", authors=("login", "id")),),
+        folds_case=True,
+    ),
+    ("github", "issue_counts"): NOBODY,
+    ("github", "stars"): NOBODY,
     ("datasets", "posts"): Shape(
         platform=("platform", "dataset"),
         posts=("post_id",),
