@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
+from enum import StrEnum
 from pathlib import Path
 from types import FrameType
 from typing import Annotated, NoReturn
@@ -55,6 +56,13 @@ SinceOption = Annotated[
 UntilOption = Annotated[
     str | None, typer.Option("--until", help="Day or instant before which a backfill ends.")
 ]
+
+
+class Destination(StrEnum):
+    """Where `extract` puts records."""
+
+    LANDING = "landing"
+    KAFKA = "kafka"
 
 
 def _settings(
@@ -112,18 +120,30 @@ def extract(
     data_folder: DataFolderOption = None,
     since: SinceOption = None,
     until: UntilOption = None,
+    to: Annotated[
+        Destination,
+        typer.Option("--to", help="kafka: send the records to topics instead of landing them."),
+    ] = Destination.LANDING,
 ) -> None:
     """Pull what is new from the sources into landing files; with --since, an older window.
 
     Example: social-signals extract simulated --target demo
     Example: social-signals extract hackernews --config examples/live.toml --since 2026-01-01
+    Example: social-signals extract simulated --target demo --to kafka
     """
     from pipeline import live_commands, running
 
     settings = _settings(target, config, overrides, data_folder)
     first, last = live_commands.window(since, until)
     raise typer.Exit(
-        running.run_steps(settings, "extract", only_sources=sources or (), since=first, until=last)
+        running.run_steps(
+            settings,
+            "extract",
+            only_sources=sources or (),
+            since=first,
+            until=last,
+            to_kafka=to is Destination.KAFKA,
+        )
     )
 
 
@@ -158,6 +178,24 @@ def build(
             _settings(target, config, overrides), "build", "publish", full_refresh=full_refresh
         )
     )
+
+
+@app.command()
+def refresh(
+    target: TargetOption = "demo",
+    config: ConfigOption = None,
+    overrides: SetOption = None,
+    full_refresh: FullRefreshOption = False,
+) -> None:
+    """Everything but asking the sources: load, build, publish, charts, insights.
+
+    Example: social-signals refresh --target demo
+    """
+    from pipeline import running
+
+    settings = _settings(target, config, overrides)
+    steps = running.REFRESH_STEPS
+    raise typer.Exit(running.run_steps(settings, *steps, full_refresh=full_refresh))
 
 
 @app.command()
@@ -217,12 +255,13 @@ def docs(
 
 def register_other_commands() -> None:
     """Add the commands that live beside what they do."""
-    from pipeline import analysing, forget_command, mapping_command, scoring
+    from pipeline import analysing, forget_command, mapping_command, scoring, stream_command
 
     analysing.register(app)
     forget_command.register(app)
     mapping_command.register(app)
     scoring.register(app)
+    stream_command.register(app)
     _register_live_commands()
 
 

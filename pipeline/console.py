@@ -90,6 +90,11 @@ def speak(form: LogForm, *, now: Callable[[], datetime] | None = None) -> None:
     logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
 
 
+def log_form() -> LogForm:
+    """The form of this process, which its child processes take too."""
+    return _voice.form
+
+
 def is_for_people() -> bool:
     return _voice.form is LogForm.TERMINAL
 

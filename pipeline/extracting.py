@@ -12,9 +12,11 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from functools import partial
+from typing import TypeAlias
 
 from extract._clock import Clock
 from extract._live import LiveSettings
@@ -24,6 +26,7 @@ from pipeline.catalogue import read_catalogue
 from pipeline.console import Meter, meter
 from pipeline.paths import PROJECT_ROOT
 from pipeline.privacy import guard
+from pipeline.producing import KafkaSink
 from pipeline.settings import Settings, SettingsError
 from warehouse.landing import LandingWriter
 
@@ -33,6 +36,8 @@ COMMIT_SECONDS = 30.0
 """Pages of a platform are gathered no longer than this: what a killed run fetched costs again."""
 LONG_SLEEP_SECONDS = 5.0
 """Before a longer wait than this, what has been fetched is committed."""
+
+Sink: TypeAlias = LandingWriter | KafkaSink
 
 logger = logging.getLogger(__name__)
 
@@ -107,12 +112,14 @@ def extract(
     since: datetime | None = None,
     until: datetime | None = None,
     clock: Clock | None = None,
+    to_kafka: bool = False,
 ) -> list[Pulled]:
     """Pull every enabled source (or those named); a source that fails does not stop the others.
 
     With `since` or `until`, platforms are asked for that window only (a backfill) and the other
-    sources are left out.
+    sources are left out. With `to_kafka`, records go to topics instead of landing files.
     """
+    open_sink = partial(_sink, settings, to_kafka=to_kafka)
     chosen = chosen_sources(settings, only)
     context = make_context(settings, run_id=run_id, now=now, since=since, until=until, clock=clock)
     live = {name: s for name, s in chosen.items() if isinstance(s, LiveSettings)}
@@ -121,22 +128,25 @@ def extract(
     for name, source_settings in chosen.items():
         if name in live or is_backfill:
             continue
-        with meter(f"extract {name}") as progress, _writer(name, settings, context) as writer:
+        with meter(f"extract {name}") as progress, closing(open_sink(name, context)) as writer:
             pulled[name] = _pull_one(name, source_settings, writer, context, progress.update)
     if live:
-        pulled |= _pull_side_by_side(live, settings, context)
+        pulled |= _pull_side_by_side(live, context, open_sink)
     return [pulled[name] for name in chosen if name in pulled]
 
 
 def _pull_side_by_side(
-    live: dict[str, LiveSettings], settings: Settings, context: Context
+    live: dict[str, LiveSettings], context: Context, open_sink: Callable[[str, Context], Sink]
 ) -> dict[str, Pulled]:
     """Pull platforms in one thread each."""
     stop = threading.Event()
     with ExitStack() as stack:
         progress = stack.enter_context(meter(f"extract {', '.join(live)}"))
         # All before the first thread: opening a writer tidies the folder that they share.
-        writers = {name: stack.enter_context(_writer(name, settings, context)) for name in live}
+        writers: dict[str, Sink] = {}
+        for name in live:
+            writers[name] = open_sink(name, context)
+            stack.callback(writers[name].close)
         counts = _Counts(progress)
         with ThreadPoolExecutor(max_workers=len(live)) as pool:
             futures = {
@@ -179,22 +189,27 @@ class _Counts:
         return update
 
 
-def _writer(name: str, settings: Settings, context: Context) -> LandingWriter:
-    return LandingWriter(
+def _sink(settings: Settings, name: str, context: Context, *, to_kafka: bool) -> Sink:
+    """Where a source's records go: landing files, or topics."""
+    is_simulated = SOURCES[name].IS_SIMULATED
+    writer = LandingWriter(
         settings.paths.landing,
         source_name=name,
         run_id=context.run_id,
-        is_simulated=SOURCES[name].IS_SIMULATED,
+        is_simulated=is_simulated,
         clock=context.now,
         guard=guard,
     )
+    if not to_kafka:
+        return writer
+    return KafkaSink(settings.kafka, writer, is_simulated=is_simulated)
 
 
 @dataclass(slots=True)
 class _Pull:
     """One source's pull: what waits to be committed, and what has come."""
 
-    writer: LandingWriter
+    writer: Sink
     context: Context
     stop: threading.Event | None
     cursor: dict[str, object] | None = None
@@ -241,7 +256,7 @@ class _Pull:
 def _pull_one(
     name: str,
     source_settings: SourceSettings,
-    writer: LandingWriter,
+    writer: Sink,
     context: Context,
     update: Callable[[int], None],
     stop: threading.Event | None = None,
@@ -270,7 +285,7 @@ def _pull_one(
     return Pulled(name, state.records, state.rejects, error, tuple(state.notes))
 
 
-def _append(writer: LandingWriter, page: Page) -> None:
+def _append(writer: Sink, page: Page) -> None:
     for record in page.records:
         source, stream = record.stream.split("/")
         writer.append(source, stream, record.record_id, record.payload, record.fetched_at)

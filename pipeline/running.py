@@ -44,7 +44,8 @@ from warehouse.schema import (
 EXIT_DONE, EXIT_FAILED, EXIT_PARTIAL, EXIT_NOTHING = 0, 1, 3, 4
 STATUS = {EXIT_DONE: "succeeded", EXIT_PARTIAL: "partial", EXIT_NOTHING: "empty"}
 WRITING_STEPS = frozenset({"extract", "load", "build", "publish"})
-ALL_STEPS = ("extract", "load", "build", "publish", "charts", "insights")
+REFRESH_STEPS = ("load", "build", "publish", "charts", "insights")
+ALL_STEPS = ("extract", *REFRESH_STEPS)
 
 TEXT_COLUMNS = ("text", "title", "body")
 """Columns of the marts that hold what people wrote."""
@@ -68,6 +69,7 @@ class Run:
     only_sources: tuple[str, ...] = ()
     since: datetime | None = None
     until: datetime | None = None
+    to_kafka: bool = False
     problems: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     is_empty: bool = False
@@ -114,6 +116,7 @@ def run_steps(
     since: datetime | None = None,
     until: datetime | None = None,
     asked: Asked | None = None,
+    to_kafka: bool = False,
     now: Callable[[], datetime] = utc_now,
 ) -> int:
     """Run the named steps in order while holding the target's lock; returns the exit code."""
@@ -132,6 +135,7 @@ def run_steps(
         since=since,
         until=until,
         asked=asked,
+        to_kafka=to_kafka,
     )
     name_run(target=settings.name, run_id=run.run_id)
     with _locked(run), _recorded(run):
@@ -307,6 +311,7 @@ def _extract(run: Run, say: Callable[[str], None]) -> None:
         only=run.only_sources,
         since=run.since,
         until=run.until,
+        to_kafka=run.to_kafka,
     )
     if not pulled:
         say("no source is enabled")

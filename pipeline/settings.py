@@ -109,6 +109,29 @@ class AlertSettings(_Table):
     stuck_hours: Annotated[float, Field(gt=0)] = 6.0
 
 
+class TopicSettings(_Table):
+    """`[kafka.topics]`: a topic of somebody else. Without `id_key` its messages are as this project
+    writes them; with it they are payloads, and it names the record's id within."""
+
+    stream: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*/[a-z][a-z0-9_]*$")]
+    id_key: Annotated[str, Field(min_length=1)] | None = None
+
+
+class KafkaSettings(_Table):
+    """`[kafka]`: the brokers, and how their messages are landed."""
+
+    brokers: Annotated[str, Field(min_length=1)] = "localhost:9092"
+    topic_prefix: Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]*$")] = "social-signals."
+    group: Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]*$")] = ""
+    security: Literal["plaintext", "ssl", "sasl_plaintext", "sasl_ssl"] = "plaintext"
+    sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] = "PLAIN"
+    ca_file: Path | None = None
+    topics: dict[str, TopicSettings] = Field(default_factory=dict)
+    batch_records: Annotated[int, Field(ge=1, le=1_000_000)] = 20_000
+    batch_seconds: Annotated[float, Field(gt=0, le=3600)] = 10.0
+    session_seconds: Annotated[float, Field(ge=6, le=300)] = 15.0
+
+
 class Settings(_Table):
     """A target's settings, complete and valid."""
 
@@ -121,6 +144,7 @@ class Settings(_Table):
     publish: PublishSettings = PublishSettings()
     run: RunSettings = RunSettings()
     alerts: AlertSettings = AlertSettings()
+    kafka: KafkaSettings = KafkaSettings()
 
     @property
     def paths(self) -> TargetPaths:
@@ -139,6 +163,7 @@ TABLES: Mapping[str, type[_Table]] = {
     "publish": PublishSettings,
     "run": RunSettings,
     "alerts": AlertSettings,
+    "kafka": KafkaSettings,
 }
 
 

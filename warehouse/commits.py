@@ -22,6 +22,7 @@ loaded again.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
 from collections.abc import Callable, Mapping
@@ -37,8 +38,10 @@ from warehouse.files import (
     replace_durably,
     sync_folder,
 )
+from warehouse.lock import WRITERS_FOLDER, HeldFile, is_held
 
 COMMITS_FOLDER = "_commits"
+MARK_SUFFIX = ".mark"
 DATA_SUFFIX = ".jsonl.zst"
 REJECTS_MARK = ".rejects"
 FORMAT = 1
@@ -149,7 +152,8 @@ def finish_commit(landing_dir: Path, commit: Commit) -> None:
     for part in commit.parts:
         final = data_path_of(landing_dir, part.logical_id)
         temporary = final.with_name(part.temporary)
-        if temporary.exists():
+        # Whoever opens the folder next may be quicker than the writer itself.
+        with contextlib.suppress(FileNotFoundError):
             temporary.replace(final)
             folders.add(final.parent)
     for folder in sorted(folders):
@@ -236,7 +240,8 @@ def read_cursor(landing_dir: Path, source_name: str) -> dict[str, Any]:
 
 def recover(landing_dir: Path) -> list[Path]:
     """Finish what a killed writer had committed and delete what it had not; return what was
-    deleted. Call it only while holding the target's lock: files of this process are kept.
+    deleted. Call it only while holding the target's lock: files of this process are kept, and those
+    of processes that write beside the run (`writer_mark`) as long as they live.
 
     Raises:
         LandingError: a commit record is damaged.
@@ -249,12 +254,29 @@ def recover(landing_dir: Path) -> list[Path]:
     for commit in read_commits(landing_dir):
         finish_commit(landing_dir, commit)
     removed = []
+    living = {PROCESS_TOKEN, *_living_writers(landing_dir)}
     for path in leftovers:
-        is_own = path.name.endswith(f".{PROCESS_TOKEN}{TEMPORARY_SUFFIX}")
-        if not is_own and path.is_file():
+        token = path.name.removesuffix(TEMPORARY_SUFFIX).rpartition(".")[2]
+        if token not in living and path.is_file():
             path.unlink(missing_ok=True)
             removed.append(path)
     return removed
+
+
+def writer_mark(landing_dir: Path) -> HeldFile:
+    """The mark of this process, to be held while it writes landing files without the target's
+    lock, as a stream does: whoever tidies the folder leaves its unfinished files alone."""
+    return HeldFile(landing_dir / WRITERS_FOLDER / f"{PROCESS_TOKEN}{MARK_SUFFIX}")
+
+
+def _living_writers(landing_dir: Path) -> set[str]:
+    living = set()
+    for path in (landing_dir / WRITERS_FOLDER).glob(f"*{MARK_SUFFIX}"):
+        if is_held(path):
+            living.add(path.name.removesuffix(MARK_SUFFIX))
+        else:
+            path.unlink(missing_ok=True)
+    return living
 
 
 def list_landed(landing_dir: Path) -> list[LandedFile]:

@@ -133,8 +133,10 @@ class LandingWriter:
         max_part_rows: int = MAX_PART_ROWS,
         max_part_bytes: int = MAX_PART_BYTES,
         guard: Guard | None = None,
+        is_tidying: bool = True,
     ) -> None:
-        """Prepare the folder.
+        """Prepare the folder. `is_tidying` is false for who does not hold the target's lock: the
+        files that another process is writing are not leftovers.
 
         Raises:
             LandingError: the folder cannot be written, a commit record is damaged, a name cannot
@@ -165,7 +167,8 @@ class LandingWriter:
             )
         try:
             make_durable_folder(landing_dir)
-            recover(landing_dir)
+            if is_tidying:
+                recover(landing_dir)
             self._sequence = last_sequence(landing_dir)
             self._cursor = read_cursor(landing_dir, source_name)
         except OSError as error:

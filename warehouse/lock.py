@@ -14,6 +14,9 @@ from typing import Any
 
 from warehouse.errors import LockedError, WarehouseError, explain_os_error
 
+WRITERS_FOLDER = "_writers"
+"""Below the landing folder: who writes there without the target's lock."""
+
 
 @contextlib.contextmanager
 def run_lock(
@@ -82,3 +85,83 @@ def _locked(path: Path) -> LockedError:
         f"Another run of this target is under way: {who}.",
         f"Wait for it to end, or stop that process; the lock is {path}.",
     )
+
+
+class HeldFile:
+    """A lock file of something that outlives single steps (a stream's partition, a process that
+    writes landing files beside the run). It ends with the process, however that ends."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._descriptor: int | None = None
+
+    def acquire(self) -> bool:
+        """Whether this object holds the lock now.
+
+        Raises:
+            WarehouseError: the folder cannot be written.
+        """
+        while self._descriptor is None:
+            try:
+                self.path.parent.mkdir(parents=True, exist_ok=True)
+                descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT, 0o644)
+            except OSError as error:
+                message, remedy = explain_os_error(error, doing="locking", path=self.path)
+                raise WarehouseError(message, remedy) from error
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                os.close(descriptor)
+                return False
+            if _is_still_there(self.path, descriptor):
+                self._descriptor = descriptor
+            else:
+                # Removed by somebody who tidied up between our opening and our locking.
+                os.close(descriptor)
+        return True
+
+    def release(self) -> None:
+        if self._descriptor is not None:
+            os.close(self._descriptor)
+            self._descriptor = None
+
+
+def _is_still_there(path: Path, descriptor: int) -> bool:
+    try:
+        return path.stat().st_ino == os.fstat(descriptor).st_ino
+    except FileNotFoundError:
+        return False
+
+
+def is_held(path: Path) -> bool:
+    """Whether some process, this one included, holds the lock file."""
+    try:
+        descriptor = os.open(path, os.O_RDWR)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(descriptor)
+    return False
+
+
+@contextlib.contextmanager
+def forgetting_gate(landing_dir: Path, *, is_forgetting: bool) -> Iterator[None]:
+    """Keep apart, for the length of the block, who puts ids on the list of forgotten records and
+    who commits what was read before: a commit beside the run either comes before the list and is
+    searched like every landing file, or after it and heeds it.
+
+    Raises:
+        OSError: the folder cannot be written.
+    """
+    path = landing_dir / WRITERS_FOLDER / "forgetting.lock"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX if is_forgetting else fcntl.LOCK_SH)
+        yield
+    finally:
+        os.close(descriptor)

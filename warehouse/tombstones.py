@@ -29,6 +29,7 @@ import pyarrow as pa
 
 from warehouse.errors import LoadError, explain_os_error
 from warehouse.files import make_durable_folder, replace_durably
+from warehouse.lock import forgetting_gate
 from warehouse.schema import ensure_raw_tables, raw_table
 
 TOMBSTONES_FILE = "_tombstones.jsonl"
@@ -105,6 +106,16 @@ def prefix(salt: str, role: str, scope: str) -> str:
     return f"{salt}|{role}|{scope}|"
 
 
+def tombstones_version(landing_dir: Path) -> tuple[int, int]:
+    """Changes whenever the list does; (0, 0) where there is none."""
+    try:
+        status = (landing_dir / TOMBSTONES_FILE).stat()
+    except OSError:
+        return (0, 0)
+    # The list is replaced, never written into: another file has another number.
+    return (status.st_ino, status.st_mtime_ns)
+
+
 def read_tombstones(landing_dir: Path) -> Tombstones:
     """The list; an empty one with a new salt if there is none.
 
@@ -139,7 +150,8 @@ def write_tombstones(landing_dir: Path, tombstones: Tombstones) -> None:
     """
     try:
         make_durable_folder(landing_dir)
-        replace_durably(landing_dir / TOMBSTONES_FILE, tombstones.to_bytes())
+        with forgetting_gate(landing_dir, is_forgetting=True):
+            replace_durably(landing_dir / TOMBSTONES_FILE, tombstones.to_bytes())
     except OSError as error:
         message, remedy = explain_os_error(error, doing="writing", path=landing_dir)
         raise LoadError(message, remedy) from error
