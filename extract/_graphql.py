@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeGuard
 
@@ -187,12 +187,14 @@ def ask(
     units: Mapping[str, int] | None = None,
     bucket: Bucket | None = None,
     key: str = "",
+    accept: Callable[[Json], bool] | None = None,
 ) -> GraphAnswer:
     """POST one query and return its data.
 
     `what` names the question in messages. `units` are set aside in the ledger before the request;
     a unit named `points` is settled with the actual cost where the platform tells it. `key` tells
-    apart queries of different cost in the `bucket`; the query's own text does by default.
+    apart queries of different cost in the `bucket`; the query's own text does by default. Data that
+    `accept` does not take for an answer to this question (out of a cache) is asked for again.
 
     Raises:
         WaitError: the limit lasts longer than a request may wait (as status 200 and as 429).
@@ -203,7 +205,13 @@ def ask(
     body = json.dumps({"query": query, "variables": dict(variables)}, ensure_ascii=False)
 
     def parse(answer: Answer) -> Json:
-        return _checked(answer, pace, http.source, what)
+        content = _checked(answer, pace, http.source, what)
+        if accept is not None and not accept(content.get("data") or {}):
+            raise RetryError(
+                f"{http.source}: {what} is answered with something else.",
+                "Run again; if it stays, a proxy before the platform mixes up its answers.",
+            )
+        return content
 
     answer = http.send(
         "POST",

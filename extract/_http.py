@@ -10,9 +10,9 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from types import TracebackType
-from typing import Protocol
+from typing import BinaryIO, Protocol
 from urllib.parse import urlencode, urljoin
 
 import httpcore
@@ -36,7 +36,10 @@ from extract._patience import Patience
 
 USER_AGENT = "social-signals/0.1 (local research warehouse; one polite client)"
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
-_PRIVATE_HEADERS = frozenset({"authorization", "cookie", "proxy-authorization"})
+_TRAVELLING_HEADERS = frozenset(
+    {"accept", "accept-language", "content-type", "if-modified-since", "if-none-match"}
+)
+"""What goes along to another origin: keys have headers of many names."""
 
 
 class Pace(Protocol):
@@ -148,6 +151,37 @@ class Http:
             except (RetryError, LimitedError) as error:
                 tries.endure(error)
 
+    def download(self, url: str, into: BinaryIO, *, most_bytes: int, total_s: float) -> Answer:
+        """GET a file that does not fit into memory; nothing but its address is sent, and redirects
+        are not followed. What was written before a failure is written over.
+
+        Raises:
+            WaitError, StopError, FixError, RetryError: as for `send`.
+            LedgerError: the budget cannot be written down.
+        """
+        tries = self.tries()
+        while True:
+            into.seek(0)
+            into.truncate()
+            try:
+                return self._download(url, _Sink(into, most_bytes, total_s))
+            except (RetryError, LimitedError) as error:
+                tries.endure(error)
+
+    def _download(self, url: str, sink: _Sink) -> Answer:
+        origin_of(url)
+        self.charge()
+        status, received, content = self._exchange("GET", url, {}, None, sink)
+        answer = Answer(status, received, content, url, self.clock.now())
+        self.judge(answer)
+        if status != 200:
+            raise FixError(
+                f"{self.source}: {_short(url)} answers with status {status} instead of a file.",
+                "Run again; if it stays, a proxy stands in between.",
+                status=status,
+            )
+        return answer
+
     def tries(self) -> Tries:
         """The patience with one request, or with one connection and those that replace it."""
         return Tries(self.source, self.clock, self.patience)
@@ -207,9 +241,15 @@ class Http:
                     "Put the final address into the settings if you trust it.",
                 )
             if before != after:
-                headers = {k: v for k, v in headers.items() if k.lower() not in _PRIVATE_HEADERS}
+                headers = {k: v for k, v in headers.items() if k.lower() in _TRAVELLING_HEADERS}
             if answer.status == 303 or (method == "POST" and answer.status in (301, 302)):
                 method, body = "GET", None
+            if before != after and body is not None:
+                raise FixError(
+                    f"{self.source}: {_short(url)} sends what was posted on to another host, which "
+                    "is refused.",
+                    "Put the final address into the settings if you trust it.",
+                )
             url = target
 
     def _once(
@@ -311,9 +351,15 @@ class Http:
         self._not_before = self.clock.monotonic() + self._pace_s
 
     def _exchange(
-        self, method: str, url: str, headers: dict[str, str], body: bytes | None
+        self,
+        method: str,
+        url: str,
+        headers: dict[str, str],
+        body: bytes | None,
+        sink: _Sink | None = None,
     ) -> tuple[int, dict[str, str], bytes]:
-        """Send and read within the limits: status, headers with lower-case names, body."""
+        """Send and read within the limits: status, headers with lower-case names, body. The body
+        of a success goes into the `sink` where there is one."""
         patience = self.patience
         given = {name.lower(): value for name, value in headers.items()}
         sent = {"user-agent": self.user_agent, **given, "accept-encoding": "gzip"}
@@ -323,7 +369,8 @@ class Http:
             "write": patience.read_s,
             "pool": patience.connect_s,
         }
-        deadline = self.clock.monotonic() + patience.total_s
+        total_s = sink.total_s if sink else patience.total_s
+        deadline = self.clock.monotonic() + total_s
         try:
             with self._pool.stream(
                 method,
@@ -336,7 +383,8 @@ class Http:
                     name.decode("latin-1").lower(): value.decode("latin-1")
                     for name, value in response.headers
                 }
-                content = self._read(response, received, deadline, url)
+                taken = sink if response.status == 200 else None
+                content = self._read(response, received, deadline, url, taken)
                 return response.status, received, content
         except (httpcore.TimeoutException, httpcore.NetworkError) as error:
             failure = RetryError(
@@ -358,37 +406,53 @@ class Http:
             ) from error
 
     def _read(
-        self, response: httpcore.Response, headers: Mapping[str, str], deadline: float, url: str
+        self,
+        response: httpcore.Response,
+        headers: Mapping[str, str],
+        deadline: float,
+        url: str,
+        sink: _Sink | None,
     ) -> bytes:
-        limit = self.patience.body_bytes
+        limit = sink.most_bytes if sink else self.patience.body_bytes
         declared = headers.get("content-length", "")
         if declared.isdigit() and int(declared) > limit:
-            raise self._too_large(url, int(declared))
+            raise self._too_large(url, int(declared), limit)
         encoding = headers.get("content-encoding", "").strip().lower()
         if encoding not in ("", "identity", "gzip", "x-gzip"):
             raise RetryError(f"{self.source}: {_short(url)} answers in encoding {encoding!r}.")
         unpack = zlib.decompressobj(31) if "gzip" in encoding else None
         body = bytearray()
-        raw = 0
+        raw = written = 0
         for chunk in response.iter_stream():
             raw += len(chunk)
-            body += unpack.decompress(chunk, limit + 1 - len(body)) if unpack else chunk
-            if len(body) > limit or raw > limit:
-                raise self._too_large(url, max(len(body), raw))
+            room = limit + 1 - written - len(body)
+            body += unpack.decompress(chunk, room) if unpack else chunk
+            if max(written + len(body), raw) > limit:
+                raise self._too_large(url, max(written + len(body), raw), limit)
             if self.clock.monotonic() > deadline:
-                raise RetryError(
-                    f"{self.source}: {_short(url)} took longer than {self.patience.total_s:g} s."
-                )
+                raise RetryError(f"{self.source}: {_short(url)} took longer than it may.")
+            if sink is not None:
+                written += sink.into.write(body)
+                body.clear()
         if unpack is not None and raw and not unpack.eof:
             raise RetryError(f"{self.source}: the answer of {_short(url)} is a torn gzip stream.")
         return self.redact_bytes(bytes(body))
 
-    def _too_large(self, url: str, size: int) -> FixError:
+    def _too_large(self, url: str, size: int, limit: int) -> FixError:
         return FixError(
             f"{self.source}: the answer of {_short(url)} is refused: it has more than "
-            f"{self.patience.body_bytes:,} bytes ({size:,} or more).",
+            f"{limit:,} bytes ({size:,} or more).",
             "Check the address; no source of this project sends so much at once.",
         )
+
+
+@dataclass(frozen=True, slots=True)
+class _Sink:
+    """Where a download goes, and what it may take."""
+
+    into: BinaryIO
+    most_bytes: int
+    total_s: float
 
 
 class LimitedError(WaitError):

@@ -187,6 +187,7 @@ SHAPES: Mapping[tuple[str, str], Shape] = {
         personal=_SHOPIFY_PERSONAL,
         folds_case=True,
     ),
+    ("shopify", "products"): NOBODY,
     # Numbers are unique within a shop only, whose name the record ids carry.
     ("woocommerce", "orders"): Shape(
         qualifier="woocommerce",

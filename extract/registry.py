@@ -11,6 +11,7 @@ from extract import (
     hackernews,
     reddit,
     rss,
+    shopify,
     simulated,
     woocommerce,
     x,
@@ -29,6 +30,7 @@ SOURCES: dict[str, Source] = {
         google_trends,
         woocommerce,
         github,
+        shopify,
     )
 }
 

@@ -24,5 +24,6 @@
         ('github', 'issue_counts'),
         ('github', 'releases'),
         ('github', 'stars'),
+        ('shopify', 'products'),
     ]) -}}
 {%- endmacro %}

@@ -32,6 +32,7 @@ STREAMS: dict[tuple[str, str], tuple[str, ...]] = {
     ("x", "users"): ("id",),
     ("reddit", "submissions"): ("name",),
     ("shopify", "orders"): ("id",),
+    ("shopify", "products"): ("id",),
     ("storefront", "reviews"): ("review_id",),
     ("storefront", "calendar_events"): ("event_id",),
     ("google_trends", "interest"): ("term", "geo", "date", "window_start"),

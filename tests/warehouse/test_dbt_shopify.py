@@ -46,6 +46,28 @@ def order(number: int, **changes: Any) -> dict[str, Any]:
     } | changes
 
 
+def product(price: str, *skus: str) -> dict[str, Any]:
+    return {
+        "id": "gid://shopify/Product/1",
+        "title": "A",
+        "status": "ACTIVE",
+        "updatedAt": PLACED,
+        "priceRangeV2": {"minVariantPrice": {"currencyCode": "EUR"}},
+        "variants": {
+            "nodes": [
+                {
+                    "id": f"gid://shopify/ProductVariant/{place}",
+                    "sku": sku,
+                    "title": "Default Title",
+                    "price": price,
+                }
+                for place, sku in enumerate(skus)
+            ]
+        },
+        "_shop": "one.example",
+    }
+
+
 PARTS = {
     "id": "gid://shopify/Refund/1",
     "createdAt": REFUNDED,
@@ -91,6 +113,12 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> TinyProject:
             order(3, _shop="one.example"),
             order(3, _shop="two.example"),
         ],
+        is_simulated=False,
+    )
+    project.land(
+        "shopify",
+        "products",
+        [product("10.00", "A-1", "A-2"), product("12.00", "A-1"), product("1.00")],
         is_simulated=False,
     )
     project.build("--select", "path:models/staging/shopify", "--exclude", "path:tests/sales")
@@ -142,4 +170,18 @@ def test_two_shops_may_count_alike(project: TinyProject) -> None:
             "gid://shopify/ProductVariant/2",
         ),
         ("one.example|gid://shopify/LineItem/39", True, None, None),
+    ]
+
+
+def test_every_variant_of_a_version_is_a_row(project: TinyProject) -> None:
+    found = project.query(
+        "select shop_name, sku, variant_title, price, currency, status"
+        " from staging.stg_shopify__products order by price nulls last, sku"
+    )
+    assert found == [
+        ("one.example", "A-1", None, Decimal("10.00"), "EUR", "active"),
+        ("one.example", "A-2", None, Decimal("10.00"), "EUR", "active"),
+        ("one.example", "A-1", None, Decimal("12.00"), "EUR", "active"),
+        # Nothing is sold in it.
+        ("one.example", None, None, None, "EUR", "active"),
     ]

@@ -8,6 +8,7 @@ from tests.contract.live.platforms.github import GitHub
 from tests.contract.live.platforms.google_trends import GoogleTrends
 from tests.contract.live.platforms.hackernews import HackerNews
 from tests.contract.live.platforms.reddit import Reddit, RedditFeeds
+from tests.contract.live.platforms.shopify import Shopify, ShopifyBulk
 from tests.contract.live.platforms.woocommerce import WooCommerce
 from tests.contract.live.platforms.x import X, XNewNames
 
@@ -21,6 +22,8 @@ __all__ = [
     "Platform",
     "Reddit",
     "RedditFeeds",
+    "Shopify",
+    "ShopifyBulk",
     "WooCommerce",
     "X",
     "XNewNames",
@@ -34,6 +37,8 @@ PLATFORMS: dict[str, type[Platform]] = {
     "reddit": Reddit,
     "reddit_feeds": RedditFeeds,
     "rss": Feeds,
+    "shopify": Shopify,
+    "shopify_bulk": ShopifyBulk,
     "woocommerce": WooCommerce,
     "x": X,
     "x_new_names": XNewNames,
