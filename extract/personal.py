@@ -3,7 +3,8 @@ and orders, and where they hold copies of other people's words.
 
 Deleting on request needs this (`social-signals forget`), and nothing else does. A stream that is
 declared without a line here fails a test. Paths are dotted; `[*]` stands for every element of a
-list, `@` for the record id, `a|b` for two values joined by `|`.
+list, `@` for the record id, `a|b` for two values joined by `|`, `a^b` for an id at `a` that
+follows the text `b`.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from functools import cache
 from typing import Any, Protocol
 
@@ -46,7 +48,8 @@ class Shape:
     edits of the same post, `reposts` the post whose words the record only repeats, `references`
     other posts. `authors` name the one author, `customers` the one customer, `orders` the order
     that the record is (part of). `personal` is what a customer's request removes from a sale.
-    `texts` are what the author wrote.
+    `texts` are what the author wrote. `told` is when the platform made this version: an ISO instant
+    or microseconds since 1970.
     """
 
     qualifier: str = ""
@@ -61,6 +64,7 @@ class Shape:
     texts: tuple[str, ...] = ()
     personal: tuple[str, ...] = ()
     copies: tuple[Copy, ...] = ()
+    told: tuple[str, ...] = ()
     folds_case: bool = False
 
 
@@ -162,7 +166,7 @@ SHAPES: Mapping[tuple[str, str], Shape] = {
     ("hackernews", "hits"): Shape(
         qualifier="hackernews",
         posts=(RECORD_ID,),
-        references=("story_id", "parent_id", "children[*]"),
+        references=("story_id", "parent_id", "children[*]", "_tags[*]^story_"),
         authors=("author",),
         texts=("title", "story_text", "comment_text"),
         copies=(Copy(posts=("story_id",), fields=("story_title", "story_url")),),
@@ -188,11 +192,12 @@ SHAPES: Mapping[tuple[str, str], Shape] = {
         folds_case=True,
     ),
     ("shopify", "products"): NOBODY,
-    # Numbers are unique within a shop only, whose name the record ids carry.
+    # The source asks for no customers; orders that come another way may hold them. Numbers are
+    # unique within a shop, whose name the record ids carry.
     ("woocommerce", "orders"): Shape(
         qualifier="woocommerce",
         orders=(RECORD_ID,),
-        customers=("customer_id", "billing.email"),
+        customers=("_shop|customer_id", "billing.email"),
         personal=_WOOCOMMERCE_PERSONAL,
         folds_case=True,
     ),
@@ -365,6 +370,20 @@ def texts_of(shape: Shape, payload: Json) -> list[str]:
     return [text for path in shape.texts for text in _texts(payload, path, "")]
 
 
+def told_at_of(shape: Shape, payload: Json) -> datetime | None:
+    """When the platform made this version of a record; None where it does not say."""
+    for path in shape.told:
+        for text in _texts(payload, path, ""):
+            try:
+                if text.isdigit():
+                    return datetime.fromtimestamp(int(text) / 1_000_000, UTC)
+                found = datetime.fromisoformat(text.replace("Z", "+00:00"))
+                return found if found.tzinfo else found.replace(tzinfo=UTC)
+            except (ValueError, OverflowError, OSError):
+                continue
+    return None
+
+
 def is_dropped(names: Names, forgotten: Forgotten) -> bool:
     """Whether a record goes as a whole: it is, edits or only repeats a forgotten post, or is by a
     forgotten author, or is (part of) a forgotten order."""
@@ -428,10 +447,12 @@ def _redact_copy(
 
 def _blank(shape: Shape, path: str, payload: Json, platform: str, posts: Members) -> bool:
     is_changed = False
-    for holder, key, value in list(_places(payload, path)):
+    place, _, ahead = path.partition("^")
+    for holder, key, value in list(_places(payload, place)):
         text = _as_text(value)
-        if text is None:
+        if text is None or not text.startswith(ahead):
             continue
+        text = text.removeprefix(ahead)
         if qualified(platform, text, folds_case=shape.folds_case) in posts:
             holder[key] = FORGOTTEN
             is_changed = True

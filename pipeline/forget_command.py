@@ -8,6 +8,7 @@ import json
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -16,8 +17,8 @@ import typer
 from extract.personal import SHAPES, Targets, folds_case, normal_id, platform_name
 from pipeline.console import clean, err, out
 from pipeline.fingerprints import BUILT
-from pipeline.forget_plan import counts_of
-from pipeline.forgetting import Asked, find
+from pipeline.forget_plan import Plan, counts_of
+from pipeline.forgetting import Asked, find, preview
 from pipeline.settings import Settings, SettingsError, load_settings, target_file
 from warehouse.lock import run_lock
 
@@ -76,6 +77,12 @@ def forget(
         list[Path] | None,
         typer.Option("--x-users", help="Result of an X compliance job about users (JSONL)."),
     ] = None,
+    deleted: Annotated[
+        bool, typer.Option("--deleted", help="What platforms told was deleted, in their streams.")
+    ] = False,
+    expired: Annotated[
+        bool, typer.Option("--expired", help="What is older than privacy.retention_days allows.")
+    ] = False,
     keep_out: Annotated[
         bool, typer.Option("--keep-out", help="Also keep later posts of these authors out.")
     ] = False,
@@ -108,9 +115,10 @@ def forget(
     given = {"post": post, "author": author, "customer": customer, "order": order}
     files = {"--from-file": from_file, "--x-posts": x_posts, "--x-users": x_users}
     asked = _collect(given, files)
+    asked.deleted, asked.expired = deleted, expired
     if resume:
         raise typer.Exit(_resume(settings, build=build))
-    if not asked.targets.count():
+    if not asked.targets.count() and not deleted and not expired:
         for problem in asked.problems:
             err.print(f"problem: {clean(problem)}")
         raise SettingsError(
@@ -131,7 +139,7 @@ def forget(
         _do(
             settings,
             asked,
-            how=_how(given, files),
+            how=_how(given, files) or "--deleted --expired",
             keep_out=keep_out,
             reason=reason,
             build=build,
@@ -184,7 +192,15 @@ def _do(
     from pipeline.running import run_steps
 
     is_built = _is_built(settings)
-    request = Asked(asked.targets, reason, how, keep_out, is_built=is_built)
+    request = Asked(
+        asked.targets,
+        reason,
+        how,
+        keep_out,
+        is_built=is_built,
+        deleted=asked.deleted,
+        expired=asked.expired,
+    )
     code = run_steps(settings, *_steps(settings, build=build), asked=request)
     for problem in asked.problems:
         err.print(f"problem: {clean(problem)}")
@@ -232,6 +248,8 @@ class _Collected:
 
     targets: Targets = field(default_factory=Targets)
     problems: list[str] = field(default_factory=list)
+    deleted: bool = False
+    expired: bool = False
 
     def take(self, kind: str, value: str, *, where: str) -> None:
         """Add `PLATFORM:ID`."""
@@ -348,7 +366,24 @@ def _compliance(text: str, kind: str) -> Iterator[tuple[int, str, str]]:
 def _show(settings: Settings, asked: _Collected, *, say: Callable[[str], None]) -> int:
     """Say what would be removed: counts and ids, never content."""
     with run_lock(settings.paths.lock, command="forget --dry-run"):
-        plan = find(settings, asked.targets)
+        plans = [find(settings, asked.targets)] if asked.targets.count() else []
+        plans += preview(
+            settings, deleted=asked.deleted, expired=asked.expired, now=datetime.now(UTC)
+        )
+    for plan in plans:
+        _show_plan(plan, say)
+    problems = [*asked.problems, *(problem for plan in plans for problem in plan.problems)]
+    for problem in problems:
+        err.print(f"problem: {clean(problem)}")
+    if all(plan.is_empty() for plan in plans):
+        say("nothing found")
+        known = sorted({shape.qualifier for shape in SHAPES.values() if shape.qualifier})
+        say(f"platforms: {', '.join(known)}, and those that data sets name")
+        return EXIT_NOTHING
+    return EXIT_PARTIAL if problems else EXIT_DONE
+
+
+def _show_plan(plan: Plan, say: Callable[[str], None]) -> None:
     for (source, stream), (files, drop, change) in counts_of(plan).items():
         say(f"{source}/{stream}: {drop:,} records to remove, {change:,} to change, {files:,} files")
         ids = sorted({r for s, t, r in plan.records if (s, t) == (source, stream)})
@@ -356,11 +391,3 @@ def _show(settings: Settings, asked: _Collected, *, say: Callable[[str], None]) 
             say(f"  {record_id}")
         if len(ids) > SHOWN_IDS:
             say(f"  … and {len(ids) - SHOWN_IDS:,} more")
-    for problem in [*asked.problems, *plan.problems]:
-        err.print(f"problem: {clean(problem)}")
-    if plan.is_empty():
-        say("nothing found")
-        known = sorted({shape.qualifier for shape in SHAPES.values() if shape.qualifier})
-        say(f"platforms: {', '.join(known)}, and those that data sets name")
-        return EXIT_NOTHING
-    return EXIT_PARTIAL if asked.problems or plan.problems else EXIT_DONE

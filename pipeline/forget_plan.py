@@ -10,11 +10,13 @@ import json
 import re
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import duckdb
 
+from extract.base import ReadDeletion, deletions_of
 from extract.personal import (
     NOBODY,
     SHAPES,
@@ -22,9 +24,11 @@ from extract.personal import (
     Targets,
     is_dropped,
     names_of,
+    qualified,
     redact,
     shape_of,
     texts_of,
+    told_at_of,
 )
 from warehouse.commits import LandedFile, list_landed
 from warehouse.forgetting import is_loaded_from, lines_of
@@ -44,13 +48,19 @@ _DATASETS = "datasets"
 
 @dataclass(slots=True)
 class Marks:
-    """Numbers of the lines of a file that go, and of those that change."""
+    """Numbers of the lines of a file that go, and of those that change; or the whole of a file
+    that has so many lines."""
 
     drop: list[int] = field(default_factory=list)
     change: list[int] = field(default_factory=list)
+    whole: int = 0
 
     def __bool__(self) -> bool:
-        return bool(self.drop or self.change)
+        return bool(self.drop or self.change or self.whole)
+
+    @property
+    def dropped(self) -> int:
+        return len(self.drop) + self.whole
 
 
 @dataclass(slots=True)
@@ -265,7 +275,7 @@ def counts_of(plan: Plan) -> Mapping[Scope, tuple[int, int, int]]:
     return {
         scope: (
             sum(1 for marks in files.values() if marks),
-            sum(len(marks.drop) for marks in files.values()),
+            sum(marks.dropped for marks in files.values()),
             sum(len(marks.change) for marks in files.values()),
         )
         for scope, files in sorted(plan.marks.items())
@@ -277,26 +287,87 @@ def plan_expired(
     landed: Sequence[LandedFile], cutoffs: Mapping[str, str], committed: Mapping[str, str]
 ) -> Plan:
     """Find every line that was fetched before its source's cutoff, an instant as landing files
-    write it. `committed` tells when a file was committed: what was committed before the cutoff has
-    expired as a whole, and what was begun on a later day has not at all."""
+    write it. `committed` tells when files were committed: one that was committed before the cutoff
+    goes as a whole without being read, and so stays one that was begun on a later day. Records of
+    data sets are as old as their landing."""
     plan = Plan(Targets())
     for file in landed:
         cutoff = cutoffs.get(file.source)
-        if cutoff is None:
-            continue
-        day = file.path.parent.name
-        is_dataset = file.source == _DATASETS
-        if not is_dataset and day > cutoff[:10]:
+        if cutoff is None or file.rows == 0:
             continue
         scope = (file.source, file.stream)
-        state = FileState()
-        is_whole = committed.get(file.logical_id, "~") < cutoff
-        for number, line in lines_of(file.path, state):
-            if is_whole or _fetched_at(line) < cutoff:
-                plan.marks_of(scope, file.logical_id).drop.append(number)
-        if state.damage:
-            plan.problems.append(f"{file.path} is damaged ({state.damage}).")
+        at = committed.get(file.logical_id)
+        if at is not None and at < cutoff:
+            plan.marks_of(scope, file.logical_id).whole = file.rows or 0
+        elif at is None or (file.source != _DATASETS and file.path.parent.name <= cutoff[:10]):
+            _search_expired(plan, file, cutoff)
     return plan
+
+
+def _search_expired(plan: Plan, file: LandedFile, cutoff: str) -> None:
+    state = FileState()
+    try:
+        for number, line in lines_of(file.path, state):
+            if _fetched_at(line) < cutoff:
+                marks = plan.marks_of((file.source, file.stream), file.logical_id)
+                marks.drop.append(number)
+    except OSError as error:
+        plan.problems.append(f"{file.path} cannot be read ({error.strerror or error}).")
+    if state.damage:
+        plan.problems.append(f"{file.path} is damaged ({state.damage}).")
+
+
+def told_deletions(landing_dir: Path, sources: Mapping[str, object]) -> Targets:
+    """What streams told was deleted. A post of which a later version has landed is another one
+    under the same id and stays."""
+    deleted: dict[str, datetime] = {}
+    targets = Targets()
+    landed = list_landed(landing_dir) if landing_dir.is_dir() else []
+    records = [file for file in landed if file.kind == "records"]
+    for source, module in sources.items():
+        readers = deletions_of(module)
+        for file in records:
+            if file.source == source and file.stream in readers:
+                _read_deletions(file, readers[file.stream], source, deleted, targets)
+    for source, module in sources.items():
+        posts = getattr(module, "POSTS_STREAM", None)
+        for file in records:
+            if deleted and file.source == source and file.stream == posts:
+                _leave_later_versions(file, source, deleted)
+    targets.posts.update(deleted)
+    return targets
+
+
+def _read_deletions(
+    file: LandedFile,
+    read: ReadDeletion,
+    source: str,
+    deleted: dict[str, datetime],
+    targets: Targets,
+) -> None:
+    folds = shape_of(file.source, file.stream).folds_case
+    for _, line in lines_of(file.path, FileState()):
+        record = parse(line)
+        deletion = read(record[1]) if record else None
+        if deletion is None:
+            continue
+        if deletion.record_id is not None:
+            name = qualified(source, deletion.record_id, folds_case=folds)
+            deleted[name] = max(deletion.deleted_at, deleted.get(name, deletion.deleted_at))
+        elif deletion.author_id is not None:
+            targets.authors.add(qualified(source, deletion.author_id, folds_case=folds))
+
+
+def _leave_later_versions(file: LandedFile, source: str, deleted: dict[str, datetime]) -> None:
+    shape = shape_of(file.source, file.stream)
+    for _, line in lines_of(file.path, FileState()):
+        record = parse(line)
+        name = qualified(source, record[0], folds_case=shape.folds_case) if record else ""
+        if record is None or name not in deleted:
+            continue
+        told_at = told_at_of(shape, record[1])
+        if told_at is not None and told_at > deleted[name]:
+            del deleted[name]
 
 
 def _fetched_at(line: bytes) -> str:
@@ -308,7 +379,3 @@ def _fetched_at(line: bytes) -> str:
         return str(content.get("fetched_at") or content.get("rejected_at") or "~")
     except (ValueError, AttributeError, RecursionError):
         return "~"
-
-
-__all__ = ["Marks", "Plan", "Scope", "concerned", "counts_of", "make_plan", "plan_expired"]
-__all__ += ["parse", "shape_of"]

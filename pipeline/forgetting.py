@@ -20,7 +20,7 @@ import shutil
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import closing
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -31,12 +31,21 @@ from extract.personal import SHAPES, Targets, names_of, redact, shape_of
 from extract.registry import SOURCES
 from pipeline.console import meter
 from pipeline.fingerprints import BUILT
-from pipeline.forget_plan import Marks, Plan, Scope, counts_of, make_plan, parse
+from pipeline.forget_plan import (
+    Marks,
+    Plan,
+    Scope,
+    counts_of,
+    make_plan,
+    parse,
+    plan_expired,
+    told_deletions,
+)
 from pipeline.paths import DBT_PROJECT, TargetPaths
 from pipeline.settings import Settings
 from udfs.errors import SocialSignalsError
 from udfs.sentiment.store import keep_only
-from warehouse.commits import Commit, LandedFile, list_landed
+from warehouse.commits import Commit, LandedFile, list_landed, read_commits
 from warehouse.files import make_durable_folder, replace_durably
 from warehouse.forgetting import (
     Rewritten,
@@ -44,6 +53,7 @@ from warehouse.forgetting import (
     compact,
     delete_rows,
     drop_built_tables,
+    empty,
     measure,
     note_in_log,
     rewrite,
@@ -114,7 +124,8 @@ class Request:
                 "records": sorted(self.plan.records),
                 "marks": {
                     "/".join(scope): {
-                        name: [marks.drop, marks.change] for name, marks in files.items()
+                        name: [marks.drop, marks.change, marks.whole]
+                        for name, marks in files.items()
                     }
                     for scope, files in self.plan.marks.items()
                 },
@@ -130,8 +141,8 @@ def request_of(content: Mapping[str, Any]) -> Request:
     for name, files in content.get("marks", {}).items():
         source, _, stream = name.partition("/")
         plan.marks[source, stream] = {
-            logical_id: Marks(list(drop), list(change))
-            for logical_id, (drop, change) in files.items()
+            logical_id: Marks(list(drop), list(change), int(whole))
+            for logical_id, (drop, change, whole) in files.items()
         }
     return Request(
         request_id=str(content["request_id"]),
@@ -150,14 +161,17 @@ def request_of(content: Mapping[str, Any]) -> Request:
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What a user asks for: whom and what, why, how it was said, and whether later posts of
-    forgotten authors are kept out too. `originals` are files of the user that nobody touches."""
+    """What is asked for: whom and what, why, how it was said, and whether later posts of forgotten
+    authors are kept out too; whether what streams told was deleted goes as well (`deleted`), and
+    what is older than its source's retention (`expired`)."""
 
-    targets: Targets
+    targets: Targets = field(default_factory=Targets)
     reason: str = "asked"
     how: str = "forget"
     keep_out: bool = False
     is_built: bool = False
+    deleted: bool = False
+    expired: bool = False
 
 
 def remove_asked(settings: Settings, asked: Asked, *, run_id: str, now: datetime) -> Request:
@@ -194,6 +208,75 @@ def remove_asked(settings: Settings, asked: Asked, *, run_id: str, now: datetime
     )
     remove(settings, request)
     return request
+
+
+def keep_promises(settings: Settings, asked: Asked, *, run_id: str, now: datetime) -> list[Request]:
+    """Forget what streams told was deleted and what has grown too old, as far as it is asked for;
+    returns the requests that found something.
+
+    Raises:
+        SocialSignalsError: as `remove_asked`.
+    """
+    requests = []
+    if asked.deleted:
+        told = told_deletions(settings.paths.landing, SOURCES)
+        if told.count():
+            plan = find(settings, told)
+            if not plan.is_empty():
+                requests.append(
+                    Request(
+                        request_id=f"{run_id}-deleted",
+                        asked_at=now,
+                        reason="deleted on its platform",
+                        how="deletions of streams",
+                        plan=plan,
+                    )
+                )
+                remove(settings, requests[-1])
+    if asked.expired and settings.privacy.retention_days:
+        plan = _find_expired(settings, now)
+        if not plan.is_empty():
+            days = ", ".join(f"{k} {v}" for k, v in settings.privacy.retention_days.items())
+            requests.append(
+                Request(
+                    request_id=f"{run_id}-expired",
+                    asked_at=now,
+                    reason=f"older than privacy.retention_days allows ({days})",
+                    how="retention",
+                    plan=plan,
+                    lists=False,
+                )
+            )
+            remove(settings, requests[-1])
+    return requests
+
+
+def preview(settings: Settings, *, deleted: bool, expired: bool, now: datetime) -> list[Plan]:
+    """What `keep_promises` would find; nothing is changed."""
+    plans = []
+    if deleted:
+        plans.append(find(settings, told_deletions(settings.paths.landing, SOURCES)))
+    if expired:
+        plans.append(_find_expired(settings, now))
+    return plans
+
+
+def _find_expired(settings: Settings, now: datetime) -> Plan:
+    """Lines that were fetched before the day on which the retention of their source begins."""
+    landing = settings.paths.landing
+    if not landing.is_dir():
+        return Plan(Targets())
+    today = now.astimezone(UTC).date()
+    cutoffs = {
+        source: f"{today - timedelta(days=days)}T00:00:00.000000Z"
+        for source, days in settings.privacy.retention_days.items()
+    }
+    committed = {
+        part.logical_id: commit.committed_at
+        for commit in read_commits(landing)
+        for part in commit.parts
+    }
+    return plan_expired(list_landed(landing), cutoffs, committed)
 
 
 def find(settings: Settings, targets: Targets) -> Plan:
@@ -278,7 +361,7 @@ def remove(settings: Settings, request: Request) -> None:
         "landing": [
             {
                 "file": logical_id,
-                "lines": len(marks.drop),
+                "lines": marks.dropped,
                 "changed_lines": len(marks.change),
                 "is_missing": logical_id in missing,
             }
@@ -353,6 +436,8 @@ def _rewrite_one(
     targets: Targets,
     payloads: list[tuple[str, int, str]],
 ) -> Rewritten:
+    if marks.whole:
+        return empty(file)
     gone, touched = set(marks.drop), set(marks.change)
 
     def change(number: int, line: bytes) -> bytes | None:
@@ -404,7 +489,8 @@ def _clean_tables(
         connection.begin()
         try:
             lines = {name: marks.drop for name, marks in files.items()}
-            for table, count in delete_rows(connection, *scope, lines).items():
+            whole = [name for name, marks in files.items() if marks.whole]
+            for table, count in delete_rows(connection, *scope, lines, whole=whole).items():
                 counts[table] = counts.get(table, 0) + count
             payloads = changed.get(scope, []) + _orphans(connection, scope, request, missing)
             updated = update_payloads(connection, *scope, payloads)

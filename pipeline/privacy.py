@@ -1,4 +1,4 @@
-"""What must not land again: the list of forgotten ids, asked about a payload."""
+"""What must not land again, and under which key authors get pseudonyms."""
 
 from __future__ import annotations
 
@@ -7,8 +7,49 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from extract.personal import NOBODY, is_dropped, names_of, redact, shape_of
+from pipeline.settings import Settings
+from udfs.pseudonyms import KEY_VARIABLE, PseudonymKeyError, check_of, read_key
+from warehouse.files import make_durable_folder, replace_durably
 from warehouse.landing import Payload
 from warehouse.tombstones import Role, Tombstones
+
+KEY_MARK = "pseudonym_key.json"
+
+
+def key_check(settings: Settings) -> str | None:
+    """What tells this key from others; None where authors keep their names.
+
+    Raises:
+        PseudonymKeyError: there is no key.
+    """
+    return check_of(read_key()) if settings.privacy.pseudonymise_authors else None
+
+
+def check_key(settings: Settings) -> None:
+    """Refuse a build under another key than the pseudonyms so far were made with.
+
+    Raises:
+        PseudonymKeyError: the key is missing or another one.
+    """
+    check = key_check(settings)
+    if check is None:
+        return
+    mark = settings.paths.state / KEY_MARK
+    try:
+        known = json.loads(mark.read_bytes()).get("check")
+    except FileNotFoundError:
+        known = None
+    except (ValueError, AttributeError):
+        known = "unreadable"
+    if known not in (None, check):
+        raise PseudonymKeyError(
+            f"{KEY_VARIABLE} is not the key that the pseudonyms of this target were made with.",
+            f"Set the former key; or delete {mark}, and the next build gives everybody another "
+            "pseudonym.",
+        )
+    if known is None:
+        make_durable_folder(mark.parent)
+        replace_durably(mark, json.dumps({"check": check}).encode())
 
 
 @dataclass(frozen=True, slots=True)

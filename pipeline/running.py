@@ -23,8 +23,16 @@ from pipeline.checks import check_clock, check_disk
 from pipeline.console import Level, is_for_people, meter, name_run, out, tell
 from pipeline.extracting import Pulled, extract
 from pipeline.fingerprints import BUILT, PUBLISHED, fingerprint, read_mark, write_mark
-from pipeline.forgetting import Asked, finish_begun, finish_removed, remove_asked, summary
+from pipeline.forgetting import (
+    Asked,
+    finish_begun,
+    finish_removed,
+    keep_promises,
+    remove_asked,
+    summary,
+)
 from pipeline.paths import PROJECT_ROOT
+from pipeline.privacy import check_key, key_check
 from pipeline.secrets import redact
 from pipeline.settings import Settings
 from udfs.errors import SocialSignalsError
@@ -355,6 +363,18 @@ def _load(run: Run, say: Callable[[str], None]) -> None:
     if report.reject_count:
         say(f"{report.reject_count:,} lines rejected, see raw.rejects and ops_quality")
     run.problems.extend(report.problems)
+    _keep_promises(run, say)
+
+
+def _keep_promises(run: Run, say: Callable[[str], None]) -> None:
+    """What the settings promise about other people's records, before anything is built of them."""
+    privacy = run.settings.privacy
+    asked = Asked(deleted=privacy.forget_deleted, expired=bool(privacy.retention_days))
+    for request in keep_promises(run.settings, asked, run_id=run.run_id, now=run.started_at):
+        run.problems.extend(request.plan.problems)
+        say(f"{request.how}: {'; '.join(summary(request))}")
+    if not run.settings.paths.published.exists():
+        finish_removed(run.settings, run.now())
 
 
 def sql_settings(run: Run) -> dict[str, str | None]:
@@ -372,6 +392,8 @@ def sql_settings(run: Run) -> dict[str, str | None]:
         "cutoff_at": (target.cutoff_at or run.started_at).astimezone(UTC).isoformat(),
         "exchange_rates": rates,
         "publish_texts": str(settings.publish.texts).lower(),
+        "pseudonymise_authors": str(settings.privacy.pseudonymise_authors).lower(),
+        "pseudonym_check": key_check(settings),
         "sentiment_engine": settings.sentiment.engine,
         "sentiment_model_dir": str(PROJECT_ROOT / model_dir) if model_dir else None,
         "sentiment_threads": str(settings.sentiment.threads or ""),
@@ -385,6 +407,7 @@ def _build(run: Run, say: Callable[[str], None]) -> None:
             f"There is nothing to build: {_shown(paths.work)} does not exist.",
             "Run social-signals extract and social-signals load first, or social-signals run.",
         )
+    check_key(run.settings)
     with open_work(paths.work) as connection:
         _record_start(run, connection)
     current = fingerprint(run.settings, sql_settings(run))
@@ -430,11 +453,15 @@ def _publish(run: Run, say: Callable[[str], None]) -> None:
 
 def _forget(run: Run, say: Callable[[str], None]) -> None:
     assert run.asked is not None
-    request = remove_asked(run.settings, run.asked, run_id=run.run_id, now=run.started_at)
-    run.problems.extend(request.plan.problems)
-    run.is_empty = request.plan.is_empty()
-    for line in summary(request):
-        say(line)
+    settings, now = run.settings, run.started_at
+    requests = keep_promises(settings, run.asked, run_id=run.run_id, now=now)
+    if run.asked.targets.count():
+        requests.append(remove_asked(settings, run.asked, run_id=run.run_id, now=now))
+    for request in requests:
+        run.problems.extend(request.plan.problems)
+        for line in summary(request):
+            say(line)
+    run.is_empty = all(request.plan.is_empty() for request in requests)
     if not run.asked.is_built:
         for receipt in finish_removed(run.settings, run.now()):
             say(f"receipt in {_shown(receipt)}")

@@ -20,7 +20,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from extract.base import SourceSettings
-from extract.registry import SOURCES
+from extract.registry import SOURCES, declared_streams
 from pipeline.alerts import OCCASIONS, Occasion
 from pipeline.paths import DEFAULT_DATA, PROJECT_ROOT, TargetPaths
 from udfs.errors import SocialSignalsError
@@ -132,6 +132,15 @@ class KafkaSettings(_Table):
     session_seconds: Annotated[float, Field(ge=6, le=300)] = 15.0
 
 
+class PrivacySettings(_Table):
+    """`[privacy]`: pseudonyms, how long records of a source are kept, and whether deletions that
+    streams tell of are carried out by every run."""
+
+    pseudonymise_authors: bool = False
+    forget_deleted: bool = False
+    retention_days: dict[str, Annotated[int, Field(ge=1)]] = Field(default_factory=dict)
+
+
 class Settings(_Table):
     """A target's settings, complete and valid."""
 
@@ -145,6 +154,7 @@ class Settings(_Table):
     run: RunSettings = RunSettings()
     alerts: AlertSettings = AlertSettings()
     kafka: KafkaSettings = KafkaSettings()
+    privacy: PrivacySettings = PrivacySettings()
 
     @property
     def paths(self) -> TargetPaths:
@@ -164,6 +174,7 @@ TABLES: Mapping[str, type[_Table]] = {
     "run": RunSettings,
     "alerts": AlertSettings,
     "kafka": KafkaSettings,
+    "privacy": PrivacySettings,
 }
 
 
@@ -332,6 +343,13 @@ def _check_together(settings: Settings) -> None:
             "which a target of real data refuses.",
             "Set target.simulated = true, or disable that source.",
         )
+    known = sorted({source for source, _ in declared_streams()})
+    for source in settings.privacy.retention_days:
+        if source not in known:
+            raise SettingsError(
+                f"{settings.file}: privacy.retention_days.{source}: no source lands such records.",
+                f"{_nearest(source, known)} Known: {', '.join(known)}.",
+            )
     if not settings.catalogue_folder.is_dir():
         raise SettingsError(
             f"{settings.file}: target.catalogue: {settings.target.catalogue} is not a folder.",

@@ -16,6 +16,7 @@ import pyarrow as pa
 from dbt.adapters.duckdb.plugins import BasePlugin
 
 from udfs.normalise import is_empty, normalise
+from udfs.pseudonyms import pseudonym_of, read_key
 
 _UNDETERMINED = "und"
 
@@ -35,6 +36,7 @@ def register(connection: duckdb.DuckDBPyConnection) -> None:
     _create(connection, "text_key", text_key, [text], text)
     _create(connection, "is_empty_text", is_empty_text, [text], "BOOLEAN")
     _create(connection, "detect_language", detect_language, [text], text)
+    _create(connection, "pseudonym", pseudonym, [text], text)
     _create(connection, "student_t_two_sided_p", student_t_two_sided_p, [number, number], number)
     _create(connection, "student_t_quantile", student_t_quantile, [number, number], number)
 
@@ -52,6 +54,15 @@ def text_key(texts: pa.ChunkedArray) -> pa.Array:
 def hash_of(text: str) -> str:
     """Return the key under which a text's score is stored."""
     return hashlib.sha256(normalise(text).encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def pseudonym(texts: pa.ChunkedArray) -> pa.Array:
+    """Return the pseudonym of each text under the key of the environment.
+
+    Raises PseudonymKeyError without a key; no key ever stands in SQL.
+    """
+    key = read_key()
+    return _map(texts, lambda text: pseudonym_of(key, text), pa.string())
 
 
 def is_empty_text(texts: pa.ChunkedArray) -> pa.Array:

@@ -23,7 +23,7 @@ import zstandard
 
 from warehouse.commits import DATA_SUFFIX, Commit, LandedFile, amend_commits
 from warehouse.errors import LandingError, LoadError, explain_os_error
-from warehouse.files import TEMPORARY_SUFFIX, sync_folder, temporary_name
+from warehouse.files import TEMPORARY_SUFFIX, replace_durably, sync_folder, temporary_name
 from warehouse.landing import COMPRESSION_LEVEL
 from warehouse.lines import FileState, whole_lines
 from warehouse.schema import STORAGE_VERSION, open_work, raw_table
@@ -141,6 +141,21 @@ class _Hashed:
         return self._hash.hexdigest()
 
 
+def empty(file: LandedFile) -> Rewritten:
+    """Replace a landing file by one without lines, which stays known and loaded.
+
+    Raises:
+        LandingError: the disk is full or cannot be written.
+    """
+    content = zstandard.ZstdCompressor(write_checksum=True).compress(b"")
+    try:
+        replace_durably(file.path, content)
+    except OSError as error:
+        message, remedy = explain_os_error(error, doing="emptying", path=file.path)
+        raise LandingError(message, remedy) from error
+    return Rewritten(file.logical_id, 0, 0, len(content), hashlib.sha256(content).hexdigest())
+
+
 def measure(file: LandedFile) -> Rewritten:
     """A file as it lies on disk, for a commit record that a killed run did not get to.
 
@@ -198,9 +213,15 @@ Lines = Mapping[str, Collection[int]]
 
 
 def delete_rows(
-    connection: duckdb.DuckDBPyConnection, source: str, stream: str, lines: Lines
+    connection: duckdb.DuckDBPyConnection,
+    source: str,
+    stream: str,
+    lines: Lines,
+    *,
+    whole: Collection[str] = (),
 ) -> dict[str, int]:
-    """Delete the raw rows, and rejects, of these lines of a stream; return counts by table."""
+    """Delete the raw rows, and rejects, of these lines and of these whole files of a stream; return
+    counts by table."""
     table = raw_table(source, stream)
     places = pa.table(
         {
@@ -218,7 +239,9 @@ def delete_rows(
                 continue
             deleted = connection.execute(
                 f"delete from {name} where (source_file, line_no) in "
-                "(select logical_id, number from gone_lines)"
+                "(select logical_id, number from gone_lines) "
+                "or source_file in (select unnest(cast(? as varchar[])))",
+                [list(whole)],
             ).fetchall()
             counts[name.replace('"', "")] = int(deleted[0][0])
     finally:

@@ -94,6 +94,14 @@ def test_copies_and_references_leave_the_records_of_others() -> None:
     assert found == {"data": {"crosspost_parent_list": [None, {"name": "t3_y"}]}}
 
 
+def test_an_id_may_follow_other_words() -> None:
+    hit = {"story_id": 17, "story_title": "words", "_tags": ["comment", "author_b", "story_17"]}
+    found = outcome(("hackernews", "hits"), "18", hit, Targets(posts={"hackernews:17"}))
+    assert "17" not in json.dumps(found)
+    assert found["_tags"] == ["comment", "author_b", FORGOTTEN]
+    assert found["story_title"] is None
+
+
 def test_nobody_is_no_author() -> None:
     """All deleted accounts share a name: one of them is not all of them."""
     payload = {"data": {"author": "[deleted]", "author_fullname": None, "title": "x"}}

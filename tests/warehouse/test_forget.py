@@ -10,8 +10,10 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterable
-from datetime import UTC, datetime
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import SimpleNamespace
 
 import duckdb
 import pyarrow as pa
@@ -19,13 +21,22 @@ import pytest
 import zstandard
 from typer.testing import CliRunner
 
+from extract import personal
 from extract._state import seen_key
-from extract.personal import Targets
+from extract.base import Deletion
+from extract.personal import Shape, Targets
 from extract.registry import declared_streams
-from pipeline import cli, forgetting
-from pipeline.forgetting import Asked, begun, finish_begun, finish_removed, remove_asked
+from pipeline import cli, forget_plan, forgetting
+from pipeline.forgetting import (
+    Asked,
+    begun,
+    finish_begun,
+    finish_removed,
+    keep_promises,
+    remove_asked,
+)
 from pipeline.privacy import guard
-from pipeline.settings import Settings, load_settings
+from pipeline.settings import PrivacySettings, Settings, load_settings
 from udfs.dbt_plugin import hash_of
 from udfs.sentiment import store
 from warehouse.commits import list_landed, read_commits, read_cursor
@@ -345,6 +356,85 @@ def test_whatever_comes_next_finishes_what_was_begun(
     assert holds(settings, VICTIM, WORDS) == []
     for file in list_landed(settings.paths.landing):
         assert file.sha256 == forgetting.measure(file).sha256
+
+
+# --- what streams told, and what grew too old -------------------------------------------------
+
+
+def test_what_a_stream_told_was_deleted_goes_with_the_message(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def told(payload: dict) -> Deletion | None:
+        return (
+            Deletion(payload.get("post"), payload.get("author"), NOW) if "gone" in payload else None
+        )
+
+    module = SimpleNamespace(POSTS_STREAM="posts", DELETIONS={"users": told}, STREAMS=())
+    monkeypatch.setitem(forgetting.SOURCES, "x", module)
+    monkeypatch.setitem(
+        personal.SHAPES, ("x", "posts"), replace(personal.SHAPES["x", "posts"], told=("time_us",))
+    )
+    monkeypatch.setitem(personal.SHAPES, ("x", "users"), Shape("x", posts=("post",)))
+    later = post(OTHER, "made again")[1] | {"time_us": int(NOW.timestamp() * 1e6) + 1}
+    land(settings, "x/posts", [post(VICTIM, WORDS), post(OTHER, "made"), (OTHER, later)])
+    land(settings, "x/posts", [post("1790000000000000030", "an account's", author_id="9")], "run2")
+    messages = [{"post": VICTIM, "gone": 1}, {"post": OTHER, "gone": 1}, {"author": "9", "gone": 1}]
+    messages += [{"post": "1790000000000000031"}]
+    land(settings, "x/users", [(f"m{n}", message) for n, message in enumerate(messages)])
+    load_all(settings)
+    asked = Asked(deleted=True)
+    (request,) = keep_promises(settings, asked, run_id="20260105T100000Z-aaaa", now=NOW)
+    assert request.plan.records == {
+        ("x", "posts", VICTIM), ("x", "posts", "1790000000000000030"), ("x", "users", "m0")
+    }  # fmt: skip
+    assert holds(settings, WORDS, VICTIM, "an account's", "made again") == ["made again"]
+    assert keep_promises(settings, asked, run_id="20260105T100001Z-aaaa", now=NOW) == []
+
+
+def test_records_go_after_the_days_of_their_source(settings: Settings) -> None:
+    days = {f"2026-01-0{day}": datetime(2026, 1, day, 12, tzinfo=UTC) for day in (1, 2, 3, 4, 5)}
+    for source, stream in (("x", "posts"), ("reddit", "comments")):
+        for day, at in days.items():
+            with LandingWriter(
+                settings.paths.landing,
+                source_name=source,
+                run_id=f"r{day}",
+                is_simulated=False,
+                clock=lambda at=at: at + timedelta(hours=13),
+            ) as writer:
+                # Begun at noon, committed on the next day.
+                for hours in (0, 12):
+                    name = f"{source} {day} {hours}"
+                    writer.append(source, stream, name, {}, at + timedelta(hours=hours))
+                writer.reject(source, stream, f"bad {source} {day}", "broken")
+                writer.commit()
+    load_all(settings)
+    kept = settings.model_copy(
+        update={"privacy": PrivacySettings(retention_days={"x": 2})}
+    )  # fmt: skip
+    asked = Asked(expired=True)
+    read = []
+    real = forget_plan.lines_of
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(forget_plan, "lines_of", lambda path, *a: read.append(path) or real(path, *a))
+        assert len(keep_promises(kept, asked, run_id="20260105T100000Z-aaaa", now=NOW)) == 1
+    assert {path.parent.name for path in read} == {"2026-01-02", "2026-01-03"}
+    names = [name for (name,) in rows(settings, "select record_id from raw.x_posts order by 1")]
+    assert names == [
+        "x 2026-01-02 12", "x 2026-01-03 0", "x 2026-01-03 12", "x 2026-01-04 0",
+        "x 2026-01-04 12", "x 2026-01-05 0", "x 2026-01-05 12",
+    ]  # fmt: skip
+    assert len(rows(settings, "from raw.reddit_comments")) == 10
+    gone = ("x 2026-01-01 0", "x 2026-01-01 12", "x 2026-01-02 0", "bad x 2026-01-01")
+    assert holds(settings, *gone) == []
+    before = rows(settings, "select record_id, source_file, line_no from raw.x_posts order by all")
+    settings.paths.work.unlink()
+    assert load_all(settings).problems == []
+    after = rows(settings, "select record_id, source_file, line_no from raw.x_posts order by all")
+    assert after == before
+    assert keep_promises(kept, asked, run_id="20260105T100001Z-aaaa", now=NOW) == []
+    land(settings, "x/posts", [("x 2026-01-01 0", {})], "again")
+    assert holds(settings, "x 2026-01-01 0") == ["x 2026-01-01 0"], "old is not forgotten"
 
 
 # --- the command -------------------------------------------------------------------------------

@@ -168,7 +168,8 @@ current_versions as (
 
 with_text as (
     select
-        * exclude (content_key),
+        * exclude (content_key, author_id),
+        {{ author_shown('author_id') }} as author_id,
         nullif(concat_ws(e'\n\n', title, body), '') as text,
     from current_versions
 ),
