@@ -165,9 +165,26 @@ class BatchMaker:
             if file.name not in self._occurrences:
                 # Files come one after the other: the earlier one's ids are no longer needed.
                 self._occurrences = {file.name: Occurrences()}
-            context = self._file_context(file)
-            ids += self._occurrences[file.name].ids(chunk.keys(), context)
+            is_named = bool(self._mapping.id_from)
+            keys = self._identities(file, chunk) if is_named else chunk.keys()
+            context = "" if is_named else self._file_context(file)
+            ids += self._occurrences[file.name].ids(keys, context)
         return ids
+
+    def _identities(self, file: SourceFile, chunk: Chunk) -> list[str]:
+        """What the mapping says a row is known by: the rest of it may change."""
+        names = chunk.table.schema.names
+        for name in self._mapping.id_from:
+            if name not in names:
+                raise MappingError(
+                    f"{self._origin}: id_from: column {name!r} is not in {file.name}"
+                    f"{nearest(name, names) or '.'}",
+                    f"Its columns are {', '.join(names)}.",
+                )
+        columns = [chunk.table.column(name).to_pylist() for name in self._mapping.id_from]
+        return [
+            "\x1f".join(str(value) for value in values) for values in zip(*columns, strict=True)
+        ]
 
     def _file_context(self, file: SourceFile) -> str:
         """What the mapping takes from the file's path: part of what a row says."""

@@ -12,12 +12,16 @@ SALE_KINDS = ("sale", "return", "adjustment", "other_charge")
 """`return`: goods or money given back. `adjustment`: stock or book entries that no customer paid.
 `other_charge`: postage, fees, vouchers, discounts: money, but no product."""
 
+ORDER_STATUSES = ("placed", "pending", "cancelled", "test")
+"""What became of a line's order. Only `placed`, which is meant where none is given, is a sale."""
+
 
 @dataclass(frozen=True, slots=True)
 class Kind:
     """One kind of record: its stream, the fields it may have and those it must have.
 
-    `required` fields must be mapped; a row without a value in a `needed` one is rejected.
+    `required` fields must be mapped, and exactly one of `one_of`; a row without a value in a
+    `needed` field that is mapped is rejected.
     `id_field` is the row's own id; where none is mapped it is made from the row's content.
     """
 
@@ -27,6 +31,7 @@ class Kind:
     needed: tuple[str, ...]
     id_field: str
     choices: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    one_of: tuple[str, ...] = ()
 
 
 FETCHED_AT = "fetched_at"
@@ -67,17 +72,31 @@ KINDS: Mapping[str, Kind] = {
             "quantity": "number",
             "unit_price": "number",
             "amount": "number",
+            "discount": "number",
+            "tax": "number",
+            "is_tax_included": "flag",
             "currency": "text",
             "sold_at": "instant",
+            "sold_on": "day",
+            "product_name": "text",
+            "shop_name": "text",
+            "order_status": "choice",
+            "order_subtotal": "number",
+            "order_discount": "number",
+            "order_shipping": "number",
+            "order_tax": "number",
+            "order_total": "number",
+            "order_refunded": "number",
             "customer_id": "id",
             "country": "text",
             "kind": "choice",
             FETCHED_AT: "instant",
         },
-        required=("sold_at", "quantity"),
-        needed=("sold_at", "quantity"),
+        required=("quantity",),
+        needed=("sold_at", "sold_on", "quantity"),
         id_field="line_id",
-        choices={"kind": SALE_KINDS},
+        choices={"kind": SALE_KINDS, "order_status": ORDER_STATUSES},
+        one_of=("sold_at", "sold_on"),
     ),
     "reviews": Kind(
         name="reviews",

@@ -124,6 +124,16 @@ def _short_spec(value: Any) -> Any:  # noqa: ANN401 - raw YAML
 Spec: TypeAlias = Annotated[FieldSpec, BeforeValidator(_short_spec)]
 
 
+class CarryDown(_Strict):
+    """Columns whose values stand only on the first of the rows that belong together.
+
+    Rows belong together while `within` says the same, or nothing.
+    """
+
+    within: str = Field(min_length=1)
+    columns: OneOrMore = Field(min_length=1)
+
+
 class MetricSpec(FieldSpec):
     """One metric of a wide table: a name, a unit and where its values come from.
 
@@ -163,6 +173,8 @@ class DatasetMapping(_Strict):
     header_starts_with: str | None = Field(default=None, min_length=1)
     skip_rows: int = Field(default=0, ge=0)
     column_names: Texts = ()
+    carry_down: CarryDown | None = None
+    id_from: OneOrMore = ()
 
     null_values: Texts = ("",)
     decimal: str = Field(default=".", min_length=1, max_length=1)
@@ -255,10 +267,17 @@ class DatasetMapping(_Strict):
         missing = [name for name in shape.required if name not in self.columns]
         if missing:
             raise ValueError(f"columns: {self.kind} need {' and '.join(missing)}")
+        given = [name for name in shape.one_of if name in self.columns]
+        if shape.one_of and len(given) != 1:
+            raise ValueError(
+                f"columns: {self.kind} need either {' or '.join(shape.one_of)}"
+                f"{', not both' if given else ''}"
+            )
         if "rating" in self.columns and "rating_scale" not in self.columns:
             raise ValueError("columns: a rating needs rating_scale, its best value, such as 5")
         self._check_metrics()
         self._check_header()
+        self._check_rows()
         return self
 
     def _check_metrics(self) -> None:
@@ -292,6 +311,21 @@ class DatasetMapping(_Strict):
             raise ValueError("header_starts_with: goes without skip_rows and with a header")
         if len(set(self.column_names)) < len(self.column_names):
             raise ValueError("column_names: each name may occur once")
+
+    def _check_rows(self) -> None:
+        if self.carry_down and self.format not in {None, "csv", "tsv"}:
+            raise ValueError(f"carry_down: a {self.format} file has no rows to carry down")
+        if not self.id_from:
+            return
+        if self.kind == "metrics":
+            raise ValueError("id_from: a metric is known by product, name and date")
+        if self.format in {"json", "jsonl"}:
+            raise ValueError(
+                f"id_from: only for tables; of {self.format} map {self.shape.id_field}, for "
+                "example to an expression over the record"
+            )
+        if self.shape.id_field in self.columns:
+            raise ValueError(f"id_from: goes without columns.{self.shape.id_field}")
 
 
 def load_mapping(path: Path) -> DatasetMapping:
@@ -375,6 +409,8 @@ def _explain(path: Path, error: ValidationError) -> str:
 def _known_keys(place: tuple[int | str, ...]) -> Iterable[str]:
     if len(place) == 1:
         return DatasetMapping.model_fields
+    if place[0] == "carry_down":
+        return CarryDown.model_fields
     return MetricSpec.model_fields if place[0] == "metrics" else FieldSpec.model_fields
 
 

@@ -19,7 +19,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from extract.datasets.files import SourceFile, open_bytes
-from extract.datasets.mapping import DatasetMapping, MappingError
+from extract.datasets.mapping import DatasetMapping, MappingError, nearest
 
 MAX_RECORD_CHARS = 4 << 20
 MAX_CHUNK_CHARS = 16 << 20
@@ -279,7 +279,7 @@ def _read_delimited(
     decoder.check()
     if names is None:
         return
-    rows = _RowCollector(names, max_rows)
+    rows = _RowCollector(names, max_rows, _carrier(mapping, file, names))
     while _fill(rows, reader, lines):
         decoder.check()
         yield rows.take()
@@ -313,9 +313,53 @@ def _fill(to: _RowCollector, reader: Iterator[list[str]], lines: _RecordLines) -
     return True
 
 
+class _Carrier:
+    """Fills what stands only on the first of several rows that belong together."""
+
+    def __init__(self, within: int, columns: Sequence[int], nulls: frozenset[str]) -> None:
+        self._within = within
+        self._columns = columns
+        self._nulls = nulls
+        self._first: list[str] | None = None
+        self._is_sure = True
+
+    def fill(self, row: list[str]) -> None:
+        """Complete a row from the first of those it belongs to, or make it the first."""
+        first, within = self._first, self._within
+        is_unnamed = row[within].strip() in self._nulls
+        if is_unnamed and not self._is_sure:
+            return
+        if first is None or not (is_unnamed or row[within] == first[within]):
+            self._first = None if is_unnamed else row
+            self._is_sure = True
+            return
+        for column in (within, *self._columns):
+            if row[column].strip() in self._nulls:
+                row[column] = first[column]
+
+    def forget(self) -> None:
+        """After a row that could not be read: a nameless one that follows may be of it."""
+        self._is_sure = False
+
+
+def _carrier(mapping: DatasetMapping, file: SourceFile, names: Sequence[str]) -> _Carrier | None:
+    carry = mapping.carry_down
+    if carry is None:
+        return None
+    for name in (carry.within, *carry.columns):
+        if name not in names:
+            raise MappingError(
+                f"carry_down: column {name!r} is not in {file.name}{nearest(name, names) or '.'}",
+                f"Its columns are {', '.join(names)}.",
+            )
+    places = [names.index(name) for name in carry.columns]
+    return _Carrier(names.index(carry.within), places, frozenset(mapping.null_values))
+
+
 class _RowCollector:
-    def __init__(self, names: tuple[str, ...], max_rows: int) -> None:
+    def __init__(self, names: tuple[str, ...], max_rows: int, carrier: _Carrier | None) -> None:
         self.width = len(names)
+        self._carrier = carrier
         self._max_rows = max_rows
         self._schema = pa.schema([(name, pa.string()) for name in names])
         self._clear()
@@ -326,12 +370,16 @@ class _RowCollector:
         return count >= self._max_rows or self._chars >= MAX_CHUNK_CHARS
 
     def add(self, row: list[str], text: str, place: int) -> None:
+        if self._carrier is not None:
+            self._carrier.fill(row)
         self._rows.append(row)
         self._texts.append(text)
         self._places.append(place)
         self._chars += len(text)
 
     def reject(self, text: str, reason: str, place: int) -> None:
+        if self._carrier is not None:
+            self._carrier.forget()
         self._bad_rows.append(BadRow(text, reason, place))
         self._chars += len(text)
 

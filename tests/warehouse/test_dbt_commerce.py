@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import csv
+import json
+import re
 from datetime import date
-from decimal import Decimal
+from decimal import ROUND_HALF_UP, Decimal
 from pathlib import Path
 from typing import Any
 
+import duckdb
+import pyarrow as pa
 import pytest
 
+from extract.datasets import DatasetMapping, dry_run, load_mapping
 from tests.warehouse.dbt_builds import TinyProject, tiny_project
 from tests.warehouse.test_dbt_sales import FIRST_DAY, at, order
 
@@ -50,6 +56,7 @@ TERMS = [
     ("pen", "product:77", "sku"),
 ]
 NOON = at(FIRST_DAY, 12)
+ONLINE_RETAIL_DAYS = "2010-12-0*"  # * is all of them
 
 
 def shopify(order_id: str, shop: str, lines: list[dict[str, Any]], **changes: Any) -> Any:
@@ -254,3 +261,149 @@ def test_a_later_edit_moves_the_day_of_the_order(tmp_path: Path) -> None:
     assert sold(project, "mug") == {
         FIRST_DAY: (2, Decimal(8), Decimal(0), Decimal(8), 1, Decimal(8))
     }
+
+
+# Exports -----------------------------------------------------------------------------------------
+
+
+def landed(
+    project: TinyProject, mapping: Path | DatasetMapping, folder: Path | None = None
+) -> None:
+    """Land what a mapping makes of its files, set-based as the loader does."""
+    beside = mapping.parent if isinstance(mapping, Path) else Path()
+    found = dry_run(mapping, folder or beside, limit=1_000_000)
+    assert not found.reasons
+    project.land("datasets", "sales", [])
+    table = pa.table(
+        {
+            "record_id": [
+                f"{record['dataset']}|{record['line_id']}" for record in found.first_records
+            ],
+            "payload": [json.dumps(record) for record in found.first_records],
+        }
+    )
+    with duckdb.connect(str(project.database)) as connection:
+        connection.register("given", table)
+        connection.execute(
+            "insert into raw.datasets_sales select record_id, payload,"
+            " timestamptz '2026-12-01 00:00:00+00', true, 'file', row_number() over (), 'run-1',"
+            " (select max(load_id) from raw.load_log), timestamptz '2026-12-01 00:00:00+00'"
+            " from given"
+        )
+
+
+@pytest.fixture(scope="module")
+def exports(tmp_path_factory: pytest.TempPathFactory, repository: Path) -> TinyProject:
+    project = tiny_project(
+        tmp_path_factory.mktemp("exports") / "target",
+        products=PRODUCTS,
+        terms=[("mug", "MUG-OLIVE", "sku"), ("lamp", "desk lamp", "sku")],
+        settings={"business_timezone": "America/Los_Angeles", "exchange_rates": "EUR:1.10"},
+    )
+    for name in ("shopify_export/orders", "amazon_seller/orders", "sheet/sales"):
+        landed(project, repository / "examples" / f"{name}.yml")
+    project.build("--indirect-selection", "cautious", "--select", *SELECTED)
+    return project
+
+
+def test_the_shopify_export_adds_up_to_the_cent(exports: TinyProject) -> None:
+    """Order by order: gross, discounts, returns and taxes of the invented export."""
+    found = {
+        row[0]: row[1:]
+        for row in exports.query(
+            "select order_id, gross_sales, discounts, returns, taxes, shipping, exclusion_reason"
+            " from marts.fct_orders where source = 'datasets/shopify_export'"
+        )
+    }
+    cents = Decimal("0.01")
+    # 6.13 of tax on 70.00 of goods and 5.00 of shipping: 5.72 on the goods.
+    assert found["#1001"] == (80, 10, 0, 572 * cents, 5, None)
+    # Of 7.00 of discounts 2.00 were for goods; 4.00 went back for nobody knows which line.
+    assert found["#1002"] == (20, 2, 4, 158 * cents, 0, None)
+    assert found["#1003"] == (20, 0, 20, 140 * cents, 5, None)
+    assert found["#1004"] == (0, 0, 0, 0, 0, "cancelled_order")
+    (refunded,) = exports.query(
+        "select sum(returns_original) from marts.fct_refund_lines"
+        " where source = 'datasets/shopify_export'"
+    )
+    assert refunded == (Decimal("26.75") + 4,)
+    lines = exports.query(
+        "select sum(quantity), sum(discounts) from marts.fct_order_lines where order_id = '#1001'"
+    )
+    assert lines == [(4, 10)]
+
+
+def test_the_amazon_report_excludes_what_is_no_sale(exports: TinyProject) -> None:
+    lines = exports.query(
+        "select quantity, gross_sales, discounts, taxes, exclusion_reason"
+        " from marts.fct_order_lines where source = 'datasets/amazon_orders' order by sold_at, sku"
+    )
+    assert lines == [
+        (1, Decimal(20), 0, Decimal("1.75"), None),
+        (2, Decimal(40), 4, Decimal("3.50"), None),
+        (0, None, 0, 0, "cancelled_order"),
+        (1, None, 0, 0, "pending_order"),
+        # 23.80 EUR hold 3.80 of tax: 20.00, at 1.10.
+        (1, Decimal(22), 0, Decimal("4.18"), None),
+    ]
+
+
+def test_a_day_of_the_sheet_is_that_day_in_every_zone(exports: TinyProject) -> None:
+    days = sold(exports, "lamp")
+    assert {day: row[0] for day, row in days.items()} == {
+        date(2026, 3, 1): 4,
+        date(2026, 3, 2): 3,
+        date(2026, 3, 3): -1,
+    }
+    assert exports.query(
+        "select exclusion_reason, count(*) from marts.fct_order_lines"
+        " where source = 'datasets/sheet' group by all order by all"
+    ) == [("nothing_sold", 1), (None, 4)]
+
+
+# The real data set -------------------------------------------------------------------------------
+
+
+@pytest.mark.shared
+def test_online_retail_equals_an_independent_sum(
+    tmp_path: Path, repository: Path, shared: Path
+) -> None:
+    """Day by day, to the cent, against sums in Python over the files of a week."""
+    folder = shared / "data/online_retail"
+    days = sorted(folder.glob(f"data/retail-data/by-day/{ONLINE_RETAIL_DAYS}.csv"))
+    expected: dict[date, list[Decimal]] = {}
+    for file in days:
+        with file.open(encoding="utf-8", newline="") as opened:
+            for row in csv.DictReader(opened):
+                code, price = row["StockCode"].strip().upper(), Decimal(row["UnitPrice"])
+                quantity = Decimal(row["Quantity"])
+                if not re.fullmatch(r"[0-9]{5}[A-Z]*|DCGS.*", code) or price <= 0:
+                    continue
+                is_return = row["InvoiceNo"].upper().startswith("C")
+                if not is_return and quantity <= 0:
+                    continue
+                day = date.fromisoformat(row["InvoiceDate"][:10])
+                sums = expected.setdefault(day, [Decimal(0)] * 3)
+                money = abs(quantity * price).quantize(Decimal("0.01"), ROUND_HALF_UP)
+                sums[0] += quantity
+                sums[2 if is_return else 1] += money
+    mapping = load_mapping(repository / "examples/online_retail/sales.yml").model_copy(
+        update={"files": (f"data/retail-data/by-day/{ONLINE_RETAIL_DAYS}.csv",)}
+    )
+    project = tiny_project(
+        tmp_path / "target",
+        products=PRODUCTS,
+        terms=[("mug", "85123A", "sku")],
+        settings={"business_timezone": "Europe/London", "currency": "GBP"},
+    )
+    landed(project, mapping, folder)
+    project.build("--indirect-selection", "cautious", "--select", *SELECTED)
+    found = project.query(
+        "select date_day, sum(units), sum(gross_sales), sum(returns), sum(net_sales)"
+        " from marts.fct_daily_sales group by date_day order by date_day"
+    )
+    assert len(found) == len(expected) > 0
+    for day, units, gross, returns, net in found:
+        assert [units, gross, returns] == expected[day], day
+        assert net == gross - returns
+    assert project.query("select count(*) from marts.fct_daily_sales where is_mapped")[0][0] > 0
