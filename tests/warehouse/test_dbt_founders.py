@@ -56,7 +56,7 @@ def posts() -> list[dict[str, Any]]:
         mood = "love" if number % 3 else "hate"
         post(number, f"a{number % 20}", f"I {mood} the app of apple on day {number}")
         post(number, f"b{number % 15}", f"the apple is a phone, day {number}", "reddit")
-        post(number, f"c{number % 9}", f"Checkout Claude is great, day {number}")
+        post(number, f"c{number % 19}", f"Checkout Claude is great, day {number}")
     for each in range(12):
         post(22, "loud", f"apple is terrible and awful number {each}")
     # A word that only complaints know: the lexicon has no sprocket.
@@ -93,6 +93,26 @@ def reviews() -> list[dict[str, Any]]:
     return made
 
 
+def units() -> list[dict[str, Any]]:
+    """Ten a day in January, twice as many from February on; no word from the 9th to the 13th."""
+    made = []
+    for number in range(DAYS - 1):
+        day = FIRST_DAY + timedelta(days=number)
+        if day.month == 2 and 9 <= day.day <= 13:
+            continue
+        value = (10 if day.month == 1 else 20) + (number % 3 - 1)
+        made.append(
+            {
+                "dataset": "till",
+                "product_key": "SKU-APPLE",
+                "metric": "units",
+                "date": day.isoformat(),
+                "value": str(value),
+            }
+        )
+    return made
+
+
 @pytest.fixture(scope="module")
 def shop(tmp_path_factory: pytest.TempPathFactory) -> TinyProject:
     project = tiny_project(
@@ -105,10 +125,10 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> TinyProject:
     fetched_at = at(DAYS)
     project.land("datasets", "posts", posts(), fetched_at=fetched_at)
     project.land("storefront", "reviews", reviews(), fetched_at=fetched_at)
+    project.land("datasets", "metrics", units(), fetched_at=fetched_at)
     project.build(
         "--select",
         "+path:models/marts/founders",
-        "+fct_reviews",
         "+fct_daily_signals",
         "+dim_dates",
         "path:tests/founders",
@@ -200,12 +220,71 @@ def test_shares_are_of_all_readable_texts(shop: TinyProject) -> None:
         assert effective < count  # people who write again are not new people
 
 
+def month(project: TinyProject, first: str, product: str = "apple") -> dict[str, Any]:
+    return project.one(
+        "select * from marts.mart_growth where product_id = ? and month_start_date = ?",
+        [product, date.fromisoformat(first)],
+    )
+
+
+def test_months_that_are_not_whole_are_marked_and_compared_by_the_day(shop: TinyProject) -> None:
+    january, february = month(shop, "2026-01-01"), month(shop, "2026-02-01")
+    march = month(shop, "2026-03-01")
+    assert (january["social_observed_days_count"], january["social_expected_days_count"]) == (
+        20,
+        31,
+    )
+    assert (february["social_observed_days_count"], february["is_partial_month"]) == (28, True)
+    assert (february["sales_observed_days_count"], february["sales_expected_days_count"]) == (
+        23,
+        28,
+    )
+    # The day of the cut-off is not over, and the days after it have not come.
+    assert (march["social_observed_days_count"], march["social_expected_days_count"]) == (24, 31)
+    assert january["units_change_reason"] == "first_month"
+    assert february["units"] == sum(
+        float(row["value"]) for row in units() if row["date"].startswith("2026-02")
+    )
+    assert february["units_change"] == pytest.approx(1.0, abs=0.02)
+    assert 0.6 < february["units_change_low"] < 1 < february["units_change_high"] < 1.5
+    assert february["is_units_change_clear"] is True
+    assert march["units_change"] == pytest.approx(0.0, abs=0.02)
+    assert march["is_units_change_clear"] is False
+
+
+def test_what_is_not_sold_or_not_said_has_no_change(shop: TinyProject) -> None:
+    claude = month(shop, "2026-02-01", "claude")
+    assert (claude["units"], claude["units_change"], claude["units_change_reason"]) == (
+        None,
+        None,
+        None,
+    )
+    assert claude["positive_ratio"] == 1.0
+    assert claude["positive_change"] == 0.0
+    assert claude["positive_change_low"] < 0 < claude["positive_change_high"]
+    assert claude["positive_year_change"] is None
+    rows = shop.query(
+        "select distinct year_change_reason from marts.mart_growth_metrics"
+        " where observed_days_count > 0"
+    )
+    assert rows == [("no_year",)]
+
+
+def test_a_loud_account_widens_the_interval(shop: TinyProject) -> None:
+    """Posts of one author are one opinion: the share is of few people's worth of posts."""
+    for row in shop.query(
+        "select records_count, effective_records from intermediate.int_growth__months"
+        " where metric = 'positive_ratio' and product_id = 'apple'"
+    ):
+        assert 0 < row[1] < row[0]
+
+
 def test_no_text_is_published(shop: TinyProject) -> None:
     names = {
         name
         for (name,) in shop.query(
             "select column_name from duckdb_columns() where schema_name = 'marts'"
-            " and table_name in ('mart_review_themes')"
+            " and table_name in ('mart_review_themes', 'mart_growth', 'mart_growth_metrics')"
         )
     }
     assert names
