@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import ipaddress
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Annotated, Any, Protocol
 from urllib.parse import urlsplit
@@ -49,6 +50,40 @@ def _is_loopback(host: str) -> bool:
         return False
 
 
+def _check_stream_url(url: str) -> str:
+    parts = urlsplit(url)
+    if parts.scheme not in ("ws", "wss") or not parts.hostname:
+        raise ValueError(f"{url!r} is no wss address.")
+    if parts.scheme == "ws" and not _is_loopback(parts.hostname):
+        raise ValueError(f"{url!r} is not encrypted: use wss, or ws on this machine.")
+    return url.rstrip("/")
+
+
+_DURATION = re.compile(r"(?=\d)(?:(\d{1,4})h)?(?:(\d{1,6})m)?(?:(\d{1,8})s)?")
+
+
+def duration_of(text: str) -> timedelta:
+    """`90s`, `10m`, `2h` or `1h30m` as a time.
+
+    Raises:
+        ValueError: it is none, or no time at all.
+    """
+    match = _DURATION.fullmatch(text.strip())
+    if match is not None:
+        hours, minutes, seconds = (int(part or 0) for part in match.groups())
+        found = timedelta(hours=hours, minutes=minutes, seconds=seconds)
+        if found:
+            return found
+    raise ValueError(f"{text!r} is no duration: write 90s, 10m, 2h or 1h30m.")
+
+
+def _check_duration(text: str) -> str:
+    duration_of(text)
+    return text
+
+
+DurationText = Annotated[str, AfterValidator(_check_duration)]
+StreamUrl = Annotated[str, AfterValidator(_check_stream_url)]
 AnyUrl = Annotated[str, AfterValidator(_check_url)]
 OwnUrl = Annotated[str, AfterValidator(_check_own_url)]
 Money = Annotated[Decimal, Field(ge=0, max_digits=12, decimal_places=6)]

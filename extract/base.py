@@ -103,8 +103,9 @@ class Context:
 
     `now` is the run's clock; `root` is the folder that relative paths of the settings start from;
     `truth_path` is where a simulated source writes what it planted; `state` is the target's folder
-    for what a source must remember beside its cursor, in a folder of the source's name; `duration`
-    is how long a source that streams goes on, None until it has caught up.
+    for what a source must remember beside its cursor, in a folder of the source's name; `landed`
+    gives the ids of what has landed in a stream, to make that good when it is lost; `duration` is
+    how long a source that streams goes on, None until it has caught up.
     """
 
     run_id: str
@@ -120,6 +121,7 @@ class Context:
     since: datetime | None = None
     until: datetime | None = None
     state: Path | None = None
+    landed: Callable[[str, str], Iterator[str]] | None = None
     duration: timedelta | None = None
 
 

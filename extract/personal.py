@@ -178,6 +178,31 @@ SHAPES: Mapping[tuple[str, str], Shape] = {
         authors=("by",),
         texts=("title", "text"),
     ),
+    # An event of the stream, or a post as search shows it.
+    ("bluesky", "posts"): Shape(
+        qualifier="bluesky",
+        posts=(RECORD_ID,),
+        references=tuple(
+            f"{record}.{path}"
+            for record in ("commit.record", "record")
+            for path in (
+                "reply.parent.uri",
+                "reply.root.uri",
+                "embed.record.uri",
+                "embed.record.record.uri",
+            )
+        ),
+        authors=("did", "author.did", "author.handle"),
+        texts=("commit.record.text", "record.text"),
+        copies=(
+            Copy(at="embed.record", posts=("uri",), authors=("author.did", "author.handle")),
+            Copy(at="embed.record.record", posts=("uri",), authors=("author.did", "author.handle")),
+            Copy(at="commit.record.facets[*].features[*]", authors=("did",)),
+            Copy(at="record.facets[*].features[*]", authors=("did",)),
+        ),
+    ),
+    ("bluesky", "deletions"): Shape(qualifier="bluesky", posts=(RECORD_ID,), authors=("did",)),
+    ("bluesky", "accounts"): Shape(qualifier="bluesky", authors=(RECORD_ID,)),
     ("shopify", "orders"): Shape(
         qualifier="shopify",
         orders=(RECORD_ID, "name"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import cast
 
 from extract import (
+    bluesky,
     datasets,
     github,
     google_trends,
@@ -31,6 +32,7 @@ SOURCES: dict[str, Source] = {
         woocommerce,
         github,
         shopify,
+        bluesky,
     )
 }
 

@@ -56,6 +56,10 @@ SinceOption = Annotated[
 UntilOption = Annotated[
     str | None, typer.Option("--until", help="Day or instant before which a backfill ends.")
 ]
+DurationOption = Annotated[
+    str | None,
+    typer.Option("--for", help="How long to listen to a stream (10m, 2h); else until caught up."),
+]
 
 
 class Destination(StrEnum):
@@ -97,16 +101,18 @@ def run(
     overrides: SetOption = None,
     data_folder: DataFolderOption = None,
     full_refresh: FullRefreshOption = False,
+    duration: DurationOption = None,
 ) -> None:
     """Everything: extract, load, build, publish, charts, insights. Repeated, only what is new.
 
     Example: social-signals run --target demo
     Example: social-signals run --config examples/stocknet.toml --data-folder ~/stocknet
     """
-    from pipeline import running
+    from pipeline import live_commands, running
 
     settings = _settings(target, config, overrides, data_folder)
-    raise typer.Exit(running.run_everything(settings, full_refresh=full_refresh))
+    lasting = live_commands.lasting(duration)
+    raise typer.Exit(running.run_everything(settings, full_refresh=full_refresh, duration=lasting))
 
 
 @app.command()
@@ -124,12 +130,15 @@ def extract(
         Destination,
         typer.Option("--to", help="kafka: send the records to topics instead of landing them."),
     ] = Destination.LANDING,
+    duration: DurationOption = None,
 ) -> None:
-    """Pull what is new from the sources into landing files; with --since, an older window.
+    """Pull what is new from the sources into landing files; with --since, an older window; with
+    --for, streams for so long.
 
     Example: social-signals extract simulated --target demo
     Example: social-signals extract hackernews --config examples/live.toml --since 2026-01-01
     Example: social-signals extract simulated --target demo --to kafka
+    Example: social-signals extract bluesky --config examples/live.toml --for 10m
     """
     from pipeline import live_commands, running
 
@@ -143,6 +152,7 @@ def extract(
             since=first,
             until=last,
             to_kafka=to is Destination.KAFKA,
+            duration=live_commands.lasting(duration),
         )
     )
 

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 from typing import TypeAlias
 
@@ -29,11 +29,14 @@ from pipeline.privacy import guard
 from pipeline.producing import KafkaSink
 from pipeline.settings import Settings, SettingsError
 from warehouse.landing import LandingWriter
+from warehouse.lines import landed_ids
 
 COMMIT_RECORDS = 20_000
 """Pages are gathered up to this many records before they are committed together."""
 COMMIT_SECONDS = 30.0
 """Pages of a platform are gathered no longer than this: what a killed run fetched costs again."""
+QUIET_COMMIT_SECONDS = 600.0
+"""A cursor that moved and brought nothing is committed after this: it costs a record of its own."""
 LONG_SLEEP_SECONDS = 5.0
 """Before a longer wait than this, what has been fetched is committed."""
 
@@ -85,6 +88,7 @@ def make_context(
     now: Callable[[], datetime],
     since: datetime | None = None,
     until: datetime | None = None,
+    duration: timedelta | None = None,
     clock: Clock | None = None,
 ) -> Context:
     """What sources of this target are handed."""
@@ -100,6 +104,9 @@ def make_context(
         budgets=settings.paths.budgets,
         since=since,
         until=until,
+        state=settings.paths.state,
+        landed=partial(landed_ids, settings.paths.landing),
+        duration=duration,
     )
 
 
@@ -111,6 +118,7 @@ def extract(
     only: tuple[str, ...] = (),
     since: datetime | None = None,
     until: datetime | None = None,
+    duration: timedelta | None = None,
     clock: Clock | None = None,
     to_kafka: bool = False,
 ) -> list[Pulled]:
@@ -118,10 +126,19 @@ def extract(
 
     With `since` or `until`, platforms are asked for that window only (a backfill) and the other
     sources are left out. With `to_kafka`, records go to topics instead of landing files.
+    A source that streams goes on for `duration`.
     """
     open_sink = partial(_sink, settings, to_kafka=to_kafka)
     chosen = chosen_sources(settings, only)
-    context = make_context(settings, run_id=run_id, now=now, since=since, until=until, clock=clock)
+    context = make_context(
+        settings,
+        run_id=run_id,
+        now=now,
+        since=since,
+        until=until,
+        duration=duration,
+        clock=clock,
+    )
     live = {name: s for name, s in chosen.items() if isinstance(s, LiveSettings)}
     is_backfill = since is not None or until is not None
     pulled: dict[str, Pulled] = {}
@@ -226,9 +243,10 @@ class _Pull:
         self.records += len(page.records)
         self.rejects += len(page.rejects)
         self.notes += page.notes
+        # A stream moves its cursor for hours without bringing anything.
+        most = COMMIT_SECONDS if self.waiting else QUIET_COMMIT_SECONDS
         is_late = (
-            self.stop is not None
-            and self.context.clock.monotonic() - self.committed_at >= COMMIT_SECONDS
+            self.stop is not None and self.context.clock.monotonic() - self.committed_at >= most
         )
         if self.waiting >= COMMIT_RECORDS or is_late:
             self.commit()

@@ -4,14 +4,14 @@ work."""
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, cast
 
 import typer
 
-from extract._live import LiveSettings, LiveSource, Planned, Probe, open_ledger
+from extract._live import LiveSettings, LiveSource, Planned, Probe, duration_of, open_ledger
 from extract.base import Context, ExtractError
 from extract.registry import SOURCES
 from pipeline.alerts import WEBHOOK_VARIABLE
@@ -103,6 +103,18 @@ def window(since: str | None, until: str | None) -> tuple[datetime | None, datet
             f"--since {since} is not before --until {until}.", "Give an earlier --since."
         )
     return first, last
+
+
+def lasting(duration: str | None) -> timedelta | None:
+    """How long streams are listened to.
+
+    Raises:
+        SettingsError: the text is no duration.
+    """
+    try:
+        return None if duration is None else duration_of(duration)
+    except ValueError as error:
+        raise SettingsError(f"--for {error}", "Write --for 10m.") from error
 
 
 def _instant(option: str, text: str | None) -> datetime | None:

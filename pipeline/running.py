@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import duckdb
@@ -78,6 +78,7 @@ class Run:
     since: datetime | None = None
     until: datetime | None = None
     to_kafka: bool = False
+    duration: timedelta | None = None
     problems: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     is_empty: bool = False
@@ -94,9 +95,11 @@ def new_run_id(now: datetime) -> str:
     return f"{now:%Y%m%dT%H%M%SZ}-{secrets.token_hex(2)}"
 
 
-def run_everything(settings: Settings, *, full_refresh: bool = False) -> int:
+def run_everything(
+    settings: Settings, *, full_refresh: bool = False, duration: timedelta | None = None
+) -> int:
     """All steps, then where the results are; returns the exit code."""
-    code = run_steps(settings, *ALL_STEPS, full_refresh=full_refresh)
+    code = run_steps(settings, *ALL_STEPS, full_refresh=full_refresh, duration=duration)
     paths = settings.paths
     results = {"tables": paths.published, "insights": paths.insights, "charts": paths.charts}
     found = {label: _shown(path) for label, path in results.items() if path.exists()}
@@ -123,6 +126,7 @@ def run_steps(
     only_sources: Sequence[str] = (),
     since: datetime | None = None,
     until: datetime | None = None,
+    duration: timedelta | None = None,
     asked: Asked | None = None,
     to_kafka: bool = False,
     now: Callable[[], datetime] = utc_now,
@@ -142,6 +146,7 @@ def run_steps(
         only_sources=tuple(only_sources),
         since=since,
         until=until,
+        duration=duration,
         asked=asked,
         to_kafka=to_kafka,
     )
@@ -320,6 +325,7 @@ def _extract(run: Run, say: Callable[[str], None]) -> None:
         since=run.since,
         until=run.until,
         to_kafka=run.to_kafka,
+        duration=run.duration,
     )
     if not pulled:
         say("no source is enabled")

@@ -20,6 +20,8 @@ import numpy.typing as npt
 import pyarrow as pa
 import zstandard
 
+from warehouse.commits import list_landed
+
 MAX_LINE_BYTES = 16 * 1024 * 1024
 """A longer line is no record; it becomes a reject."""
 MAX_TEXT_BYTES = 100_000
@@ -158,6 +160,22 @@ def decompressed(path: Path, state: FileState) -> Iterator[bytes]:
     state.sha256 = digest.hexdigest()
     if is_inside and not state.damage:
         state.damage = "the file ends in the middle (truncated)"
+
+
+def landed_ids(landing_dir: Path, source: str, stream: str) -> Iterator[str]:
+    """The record ids of everything that has landed in a stream, as often as it has.
+
+    Raises:
+        LandingError: a commit record is damaged.
+        OSError: a landing file cannot be read.
+    """
+    for file in list_landed(landing_dir):
+        if (file.source, file.stream, file.kind) != (source, stream, "records"):
+            continue
+        for batch in read_lines(file.path, FileState()):
+            for record_id in batch.column("record_id").to_pylist():
+                if record_id is not None:
+                    yield record_id
 
 
 def _chunks(path: Path, state: FileState) -> Iterator[_Chunk]:

@@ -25,5 +25,8 @@
         ('github', 'releases'),
         ('github', 'stars'),
         ('shopify', 'products'),
+        ('bluesky', 'posts'),
+        ('bluesky', 'deletions'),
+        ('bluesky', 'accounts'),
     ]) -}}
 {%- endmacro %}

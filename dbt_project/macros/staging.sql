@@ -106,6 +106,14 @@ type than declared becomes null: a strange record never stops a build.
     end
 {%- endmacro %}
 
+{#- An instant of microseconds since 1970, null where it is none or outside 1970 to 2199. -#}
+{% macro instant_of_microseconds(microseconds) -%}
+    case
+        when {{ microseconds }} >= 0 and {{ microseconds }} < 7258118400000000
+            then make_timestamptz({{ microseconds }})
+    end
+{%- endmacro %}
+
 {#- A count: never negative. -#}
 {% macro count_of(number) -%}
     case when {{ number }} >= 0 then {{ number }} end

@@ -45,6 +45,9 @@ STREAMS: dict[tuple[str, str], tuple[str, ...]] = {
     ("rss", "entries"): ("id",),
     ("reddit", "comments"): ("name",),
     ("reddit", "feed_entries"): ("id",),
+    ("bluesky", "posts"): ("uri",),
+    ("bluesky", "deletions"): ("uri",),
+    ("bluesky", "accounts"): ("did",),
     ("woocommerce", "orders"): ("_shop", "id"),
     ("woocommerce", "products"): ("_shop", "id"),
     ("woocommerce", "reviews"): ("_shop", "id"),
@@ -331,6 +334,9 @@ def review(review_id: str, body: str, **changes: Any) -> dict[str, Any]:
 
 
 def _record_id(source: str, stream: str, payload: Mapping[str, Any]) -> str:
+    if source == "bluesky" and "commit" in payload:
+        commit = payload["commit"]
+        return f"at://{payload['did']}/{commit['collection']}/{commit['rkey']}"
     inner = payload.get("data", payload)
     return "|".join(str(inner.get(key)) for key in STREAMS[source, stream])
 

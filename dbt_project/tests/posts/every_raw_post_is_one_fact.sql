@@ -1,6 +1,7 @@
 {#-
-Conservation, straight from raw: every post that was fetched and not forgotten is one row
-of fct_posts, an edited one under its newest id, and there is no other row.
+Conservation, straight from raw: every post that was fetched, and neither forgotten nor
+taken back where its platform tells so, is one row of fct_posts, an edited one under its
+newest id, and there is no other row.
 -#}
 
 with
@@ -41,6 +42,25 @@ x_chains as (
     from x_records
 ),
 
+bluesky_records as (
+    select distinct record_id
+    from {{ source('bluesky', 'posts') }}
+    where record_id not in ({{ forgotten_records('bluesky', 'posts') }})
+),
+
+{#- What was told of posts and accounts decides about these; another test looks. -#}
+bluesky_undecided as (
+    select record_id
+    from bluesky_records
+    where
+        record_id in (
+            select told.record_id from {{ source('bluesky', 'deletions') }} as told
+        )
+        or split_part(record_id, '/', 3) in (
+            select told.record_id from {{ source('bluesky', 'accounts') }} as told
+        )
+),
+
 expected as (
     select 'x:' || arg_max(record_id, lpad(record_id, 40, '0')) as post_key
     from x_chains
@@ -65,6 +85,10 @@ expected as (
     select 'reddit:' || record_id as post_key
     from {{ source('reddit', 'feed_entries') }}
     where record_id not in ({{ forgotten_records('reddit', 'feed_entries') }})
+    union
+    select 'bluesky:' || record_id as post_key
+    from bluesky_records
+    where record_id not in (select each.record_id from bluesky_undecided as each)
     union
     select 'rss:' || record_id as post_key
     from {{ source('rss', 'entries') }}
@@ -93,7 +117,11 @@ invented as (
         facts.post_key,
         'a fact, but never fetched' as problem,
     from facts
-    where facts.post_key not in (select expected.post_key from expected)
+    where
+        facts.post_key not in (select expected.post_key from expected)
+        and facts.post_key not in (
+            select 'bluesky:' || each.record_id from bluesky_undecided as each
+        )
 )
 
 select * from lost

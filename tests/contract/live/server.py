@@ -17,6 +17,9 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
+from websockets.frames import Close, Frame, Opcode
+from websockets.utils import accept_key
+
 from extract._clock import Clock
 
 START = datetime(2026, 11, 20, 12, tzinfo=UTC)
@@ -64,7 +67,11 @@ class Request:
 @dataclass(frozen=True)
 class Reply:
     """What to send. `manner` is how: plain, gzip, torn (half of a gzip stream), short (less than
-    announced), reset, slow (the clock runs on half-way), endless (a body of zeros)."""
+    announced), reset, slow (the clock runs on half-way), endless (a body of zeros).
+
+    Status 101 opens a WebSocket; `body` are its frames. One that ends with a close frame is closed,
+    another stays open until the client leaves; torn and short break off in a frame, slow stalls in
+    one."""
 
     status: int = 200
     body: bytes = b""
@@ -82,6 +89,11 @@ class Reply:
 def json_reply(content: Any, status: int = 200, **headers: str) -> Reply:
     sent = {"content-type": "application/json", **headers}
     return Reply(status, json.dumps(content, ensure_ascii=False).encode(), sent)
+
+
+def frame_of(opcode: Opcode, data: bytes, *, fin: bool = True) -> bytes:
+    """A frame as a server sends it."""
+    return Frame(opcode, data, fin=fin).serialize(mask=False)
 
 
 Responder = Callable[[Request], Reply]
@@ -154,6 +166,9 @@ class LocalServer:
             handler.connection.close()
             handler.close_connection = True
             return
+        if reply.status == 101:
+            self._open_socket(handler, reply)
+            return
         body = reply.body
         headers = {"Date": format_datetime(self.time.now(), usegmt=True), **reply.headers}
         if reply.manner in ("gzip", "torn"):
@@ -187,6 +202,41 @@ class LocalServer:
         handler.wfile.flush()
         if reply.manner == "short":
             handler.close_connection = True
+
+    def _open_socket(self, handler: BaseHTTPRequestHandler, reply: Reply) -> None:
+        handler.close_connection = True
+        key = handler.headers.get("sec-websocket-key") or ""
+        handler.send_response_only(101)
+        handler.send_header("Upgrade", "websocket")
+        handler.send_header("Connection", "Upgrade")
+        handler.send_header("Sec-WebSocket-Accept", accept_key(key))
+        handler.end_headers()
+        body = reply.body
+        if reply.manner in ("torn", "short"):
+            body = body[: len(body) // 2 + 1]
+        if reply.manner == "slow":
+            body = body[:1]
+        if reply.manner == "endless":
+            body = b"\x81\x7f" + (1 << 40).to_bytes(8, "big") + b" " * 65_536
+        handler.wfile.write(body)
+        handler.wfile.flush()
+        if reply.manner == "slow":
+            self.time.pass_time(500.0)
+        is_closed = reply.body.endswith(CLOSING) or reply.manner in ("torn", "short")
+        if not is_closed:
+            handler.connection.settimeout(20.0)
+            while handler.connection.recv(65_536):
+                pass
+
+
+CLOSING = frame_of(Opcode.CLOSE, Close(1001, "going away").serialize())
+"""A close frame, as the last thing that a connection brings."""
+
+
+def text_frame(content: Any) -> bytes:
+    """One message: JSON, or text as it is."""
+    text = content if isinstance(content, str) else json.dumps(content, ensure_ascii=False)
+    return frame_of(Opcode.TEXT, text.encode("utf-8", "surrogatepass"))
 
 
 @contextlib.contextmanager

@@ -587,10 +587,13 @@ def check_politeness(make: Make) -> None:
         assert sum(platform.time.slept) >= 2.0 * (len(server.requests) - 1) - 1e-6
 
 
+_SECRET_NAMES = ("TOKEN", "SECRET", "KEY", "PASSWORD")
+
+
 def check_secrets_stay_out(make: Make) -> None:
     """A platform that repeats a key in its answers finds it neither landed nor in a message."""
     platform = make()
-    secrets = [v for k, v in platform.environment.items() if k.endswith(("TOKEN", "SECRET", "KEY"))]
+    secrets = [v for k, v in platform.environment.items() if k.endswith(_SECRET_NAMES)]
     with on(platform) as server:
         echo = json_reply({"detail": f"bad key {' '.join(secrets)}"}, 401)
         with_fault(platform, server, lambda r, n: echo, 0, MANY)

@@ -276,7 +276,7 @@ def test_doctor_says_what_a_source_that_is_off_would_take(
     repository: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("SOCIAL_SIGNALS_X_BEARER_TOKEN", raising=False)
-    off = [f"sources.{name}.enabled=false" for name in ("hackernews", "rss", "github")]
+    off = [f"sources.{name}.enabled=false" for name in ("hackernews", "rss", "github", "bluesky")]
     settings = load_settings(repository / "examples" / "live.toml", off)
     said: list[str] = []
     assert live_commands.report_health(settings, say=said.append) == 0
@@ -293,7 +293,7 @@ def test_the_demo_asks_no_platform(repository: Path) -> None:
 def test_the_live_example_is_valid_and_costs_nothing_unless_told(repository: Path) -> None:
     settings = load_settings(repository / "examples" / "live.toml")
     enabled = {name for name, source in settings.sources.items() if source.enabled}
-    assert enabled == {"hackernews", "rss", "github"}
+    assert enabled == {"hackernews", "rss", "github", "bluesky"}
     feeds = settings.sources["rss"].feeds  # type: ignore[attr-defined]
     assert len(feeds) >= 8
     assert all(feed.why for feed in feeds.values())

@@ -35,11 +35,9 @@ def paged(request: pytest.FixtureRequest) -> Make:
         suite.check_clock_skew,
         suite.check_unknown_fields,
         suite.check_refused_redirects,
-        suite.check_good_redirect_and_circle,
         suite.check_politeness,
         suite.check_secrets_stay_out,
         suite.check_one_missing_secret,
-        suite.check_backfill,
     ],
     ids=lambda check: check.__name__.removeprefix("check_"),
 )
@@ -60,6 +58,16 @@ def test_weather(make: Make, check: object) -> None:
 )
 def test_paging(paged: Make, check: object) -> None:
     check(paged)  # type: ignore[operator]
+
+
+@pytest.mark.parametrize("name", sorted(n for n, p in PLATFORMS.items() if p.follows_redirects))
+def test_redirects(name: str) -> None:
+    suite.check_good_redirect_and_circle(PLATFORMS[name])
+
+
+@pytest.mark.parametrize("name", sorted(n for n, p in PLATFORMS.items() if p.has_backfill))
+def test_backfill(name: str) -> None:
+    suite.check_backfill(PLATFORMS[name])
 
 
 @pytest.mark.parametrize("quirk", ["duplicated", "reordered"])

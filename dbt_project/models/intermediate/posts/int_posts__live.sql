@@ -26,6 +26,10 @@ reddit_entries as (
     select * from {{ ref('stg_reddit__feed_entries') }}
 ),
 
+bluesky_posts as (
+    select * from {{ ref('int_posts__from_bluesky') }}
+),
+
 hits_current as (
     select
         *,
@@ -281,6 +285,8 @@ final as (
     select * from from_reddit_comments
     union all
     select * from from_reddit_entries
+    union all
+    select * from bluesky_posts
 )
 
 select * from final

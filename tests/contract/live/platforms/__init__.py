@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from tests.contract.live.platforms.base import CATALOGUE, Platform, budget
+from tests.contract.live.platforms.bluesky import BlueskySearch, Jetstream
 from tests.contract.live.platforms.feeds import Feeds
 from tests.contract.live.platforms.github import GitHub
 from tests.contract.live.platforms.google_trends import GoogleTrends
@@ -15,10 +16,12 @@ from tests.contract.live.platforms.x import X, XNewNames
 __all__ = [
     "CATALOGUE",
     "PLATFORMS",
+    "BlueskySearch",
     "Feeds",
     "GitHub",
     "GoogleTrends",
     "HackerNews",
+    "Jetstream",
     "Platform",
     "Reddit",
     "RedditFeeds",
@@ -31,6 +34,8 @@ __all__ = [
 ]
 
 PLATFORMS: dict[str, type[Platform]] = {
+    "bluesky_jetstream": Jetstream,
+    "bluesky_search": BlueskySearch,
     "google_trends": GoogleTrends,
     "github": GitHub,
     "hackernews": HackerNews,

@@ -31,6 +31,8 @@ class Platform(ABC):
     environment: dict[str, str] = field(default_factory=dict)
 
     has_pages = True
+    has_backfill = True
+    follows_redirects = True
     landed = 0
     """How many records one undisturbed pull lands, counted by hand."""
 
