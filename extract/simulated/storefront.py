@@ -166,7 +166,7 @@ def interest_records(
 ) -> list[Record]:
     """Search interest of the day so far (partial), and of the day before, now whole.
 
-    All windows have one scale, 0 to 100, on which a usual day of a product is about 45.
+    All windows have one constant scale, on which a usual day of a product is about 45.
     """
     fetched_at = clock.fetched_at(day)
     found = []
@@ -186,6 +186,7 @@ def interest_records(
                 "window_start": clock.date(first).isoformat(),
                 "window_end": clock.date(last).isoformat(),
                 "draw": 1,
+                "scale": "constant",
             }
             record_id = f"{term}|{geo}|{payload['date']}|{payload['window_start']}"
             found.append(Record(INTEREST, record_id, payload, fetched_at))

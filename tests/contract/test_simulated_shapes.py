@@ -300,6 +300,7 @@ def test_storefront_and_search_records_have_exactly_their_fields(
             "window_start",
             "window_end",
             "draw",
+            "scale",
         },
     }
     for stream, expected in fields.items():

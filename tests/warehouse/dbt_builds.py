@@ -35,7 +35,7 @@ STREAMS: dict[tuple[str, str], tuple[str, ...]] = {
     ("shopify", "products"): ("id",),
     ("storefront", "reviews"): ("review_id",),
     ("storefront", "calendar_events"): ("event_id",),
-    ("google_trends", "interest"): ("term", "geo", "date", "window_start"),
+    ("google_trends", "interest"): ("term", "geo", "date", "window_start", "draw"),
     ("datasets", "posts"): ("dataset", "post_id"),
     ("datasets", "sales"): ("dataset", "line_id"),
     ("datasets", "reviews"): ("dataset", "review_id"),

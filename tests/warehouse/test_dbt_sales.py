@@ -426,6 +426,11 @@ def test_a_product_nobody_sold_is_unknown_not_zero(shop: TinyProject) -> None:
         " from marts.fct_daily_signals where product_id = 'unsold'"
     )
     assert found == [(0, DAYS - 1, None)]
+    error = shop.query(
+        "select search_interest, round(search_interest_se, 3) from marts.fct_daily_signals"
+        " where search_interest_se is not null"
+    )
+    assert error == [(0.5, 0.289)]
     interest = shop.query(
         "select value, source from marts.fct_daily_metrics where metric = 'search_interest'"
     )

@@ -90,6 +90,8 @@ stated as (
         max(metric_value) filter (where metric = 'reviews_count') as reviews_count,
         max(metric_value) filter (where metric = 'rating_mean') as rating_mean,
         max(metric_value) filter (where metric = 'search_interest') as search_interest,
+        max(metric_value_se) filter (where metric = 'search_interest')
+            as search_interest_se,
         bool_or(is_simulated) as is_simulated,
     from other_metrics
     group by product_id, date_day
@@ -162,6 +164,7 @@ combined as (
             else stated.rating_mean
         end as rating_mean,
         stated.search_interest,
+        stated.search_interest_se,
         calendar.is_promo,
         calendar.is_holiday,
         calendar.is_stock_out,
@@ -224,6 +227,7 @@ final as (
         cast(reviews_count as bigint) as reviews_count,
         cast(rating_mean as double) as rating_mean,
         cast(search_interest as double) as search_interest,
+        cast(search_interest_se as double) as search_interest_se,
         is_promo,
         is_holiday,
         is_stock_out,

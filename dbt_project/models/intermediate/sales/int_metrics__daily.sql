@@ -1,5 +1,5 @@
-with interest as (
-    select * from {{ ref('stg_google_trends__interest') }}
+with search as (
+    select * from {{ ref('int_search__daily') }}
 ),
 
 data_set_metrics as (
@@ -130,17 +130,17 @@ term_products as (
 
 product_interest as (
     select
-        term_products.product_id,
-        stitched.interest_date as date_day,
+        product_id,
+        date_day,
         'search_interest' as metric,
-        stitched.search_interest as metric_value,
+        search_interest as metric_value,
+        search_interest_se as metric_value_se,
         'index 0-100' as unit,
         'google_trends' as source_name,
-        stitched.term || '|' || stitched.geo as series_name,
+        series_id as series_name,
         1 as priority,
-        stitched.is_simulated,
-    from stitched
-    inner join term_products on stitched.term = term_products.term
+        is_simulated,
+    from search
 ),
 
 current_metrics as (
@@ -209,6 +209,7 @@ final as (
         complete.date_day,
         complete.metric,
         complete.metric_value,
+        complete.metric_value_se,
         complete.unit,
         complete.source_name,
         complete.is_simulated,

@@ -20,6 +20,7 @@ select
     reviews_count,
     rating_mean,
     search_interest,
+    search_interest_se,
     is_promo,
     is_holiday,
     is_stock_out,
