@@ -11,7 +11,7 @@ term_products as (
         lower(trim(term)) as term,
         product_id,
     from terms
-    where lower(trim(kind)) not in ('exclusion', 'sku')
+    where lower(trim(kind)) in ('keyword', 'hashtag', 'cashtag', 'handle')
 ),
 
 -- Weeks and months are no days, and what lies on another scale is no continuation.

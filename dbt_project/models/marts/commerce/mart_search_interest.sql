@@ -9,7 +9,7 @@ terms as (
 tracked_terms as (
     select distinct lower(trim(term)) as term
     from terms
-    where lower(trim(kind)) not in ('exclusion', 'sku')
+    where lower(trim(kind)) in ('keyword', 'hashtag', 'cashtag', 'handle')
 )
 
 select
