@@ -193,6 +193,7 @@ SHAPES: Mapping[tuple[str, str], Shape] = {
             )
         ),
         authors=("did", "author.did", "author.handle"),
+        told=("time_us", "indexedAt"),
         texts=("commit.record.text", "record.text"),
         copies=(
             Copy(at="embed.record", posts=("uri",), authors=("author.did", "author.handle")),
@@ -356,6 +357,8 @@ def platform_name(name: str) -> str:
 def normal_id(value: str, *, folds_case: bool) -> str:
     """An id in the form in which ids are compared."""
     text = value.strip()
+    if text.isalnum():
+        return text.casefold() if folds_case else text
     found = _GLOBAL_ID.fullmatch(text)
     text = found.group(1) if found else text.removeprefix("/u/").removeprefix("@")
     return text.casefold() if folds_case else text
@@ -371,13 +374,17 @@ def names_of(shape: Shape, record_id: str, payload: Json) -> Names:
     """Whom and what a record names."""
     if shape is NOBODY:
         return Names()
-    platform = _platform(shape, payload)
+    ahead, folds = f"{platform_name(_platform(shape, payload))}:", shape.folds_case
 
     def found(paths: tuple[str, ...]) -> tuple[str, ...]:
+        if not paths:
+            return ()
         return tuple(
-            qualified(platform, value, folds_case=shape.folds_case)
-            for path in paths
-            for value in _texts(payload, path, record_id)
+            [
+                ahead + normal_id(value, folds_case=folds)
+                for path in paths
+                for value in _texts(payload, path, record_id)
+            ]
         )
 
     return Names(
@@ -421,18 +428,22 @@ def is_dropped(names: Names, forgotten: Forgotten) -> bool:
     )
 
 
-def redact(shape: Shape, names: Names, payload: Json, forgotten: Forgotten) -> bool:
+def redact(
+    shape: Shape, names: Names, payload: Json, forgotten: Forgotten, *, is_dry: bool = False
+) -> bool:
     """Take out of a record that stays, in place, what is of forgotten people; say whether there
-    was something."""
+    was something. `is_dry` says so and takes nothing."""
     is_changed = False
     if names.customers and not forgotten.customers.isdisjoint(names.customers):
-        is_changed = _remove_all(payload, shape.personal)
-    if forgotten.posts or forgotten.authors:
-        platform = _platform(shape, payload)
+        is_changed = _remove_all(payload, shape.personal, is_dry=is_dry)
+    if (shape.copies or shape.references) and (forgotten.posts or forgotten.authors):
+        ahead = f"{platform_name(_platform(shape, payload))}:"
         for copy in shape.copies:
-            is_changed |= _redact_copy(shape, copy, payload, platform, forgotten)
+            if not copy.at or _parts(copy.at)[0] in payload:
+                is_changed |= _redact_copy(shape, copy, payload, ahead, forgotten, is_dry=is_dry)
         for path in shape.references:
-            is_changed |= _blank(shape, path, payload, platform, forgotten.posts)
+            if _parts(path)[0] in payload:
+                is_changed |= _blank(shape, path, payload, ahead, forgotten.posts, is_dry=is_dry)
     return is_changed
 
 
@@ -443,7 +454,13 @@ def _platform(shape: Shape, payload: Json) -> str:
 
 
 def _redact_copy(
-    shape: Shape, copy: Copy, payload: Json, platform: str, forgotten: Forgotten
+    shape: Shape,
+    copy: Copy,
+    payload: Json,
+    ahead: str,
+    forgotten: Forgotten,
+    *,
+    is_dry: bool,
 ) -> bool:
     is_changed = False
     for holder, key, value in list(_places(payload, copy.at)) if copy.at else [(None, "", payload)]:
@@ -452,7 +469,7 @@ def _redact_copy(
 
         def names(paths: tuple[str, ...], inside: Json = value) -> set[str]:
             return {
-                qualified(platform, text, folds_case=shape.folds_case)
+                ahead + normal_id(text, folds_case=shape.folds_case)
                 for path in paths
                 for text in _texts(inside, path, "")
             }
@@ -462,35 +479,37 @@ def _redact_copy(
         ):
             continue
         if copy.fields:
-            is_changed |= _remove_all(value, copy.fields)
+            is_changed |= _remove_all(value, copy.fields, is_dry=is_dry)
         elif holder is not None:
             # In a list the place stays, so that the others keep theirs while this goes on.
-            holder[key] = None
+            holder[key] = None if not is_dry else value
             is_changed = True
     return is_changed
 
 
-def _blank(shape: Shape, path: str, payload: Json, platform: str, posts: Members) -> bool:
+def _blank(
+    shape: Shape, path: str, payload: Json, ahead: str, posts: Members, *, is_dry: bool
+) -> bool:
     is_changed = False
-    place, _, ahead = path.partition("^")
+    place, _, before = path.partition("^")
     for holder, key, value in list(_places(payload, place)):
         text = _as_text(value)
-        if text is None or not text.startswith(ahead):
+        if text is None or not text.startswith(before):
             continue
-        text = text.removeprefix(ahead)
-        if qualified(platform, text, folds_case=shape.folds_case) in posts:
-            holder[key] = FORGOTTEN
+        text = text.removeprefix(before)
+        if ahead + normal_id(text, folds_case=shape.folds_case) in posts:
+            holder[key] = value if is_dry else FORGOTTEN
             is_changed = True
     return is_changed
 
 
-def _remove_all(payload: Json, paths: tuple[str, ...]) -> bool:
+def _remove_all(payload: Json, paths: tuple[str, ...], *, is_dry: bool) -> bool:
     """Make null what stands at the paths; say whether anything did."""
     is_changed = False
     for path in paths:
         for holder, key, value in list(_places(payload, path)):
             if value is not None:
-                holder[key] = None
+                holder[key] = value if is_dry else None
                 is_changed = True
     return is_changed
 
@@ -530,7 +549,9 @@ def _texts(payload: Json, path: str, record_id: str) -> list[str]:
     if "|" in path:
         first, second = (_texts(payload, part, record_id) for part in path.split("|", 1))
         return [f"{first[0]}|{second[0]}"] if first and second else []
-    found = (_as_text(value) for value in _reached(payload, _parts(path)))
+    parts = _parts(path)
+    values = [payload.get(parts[0])] if len(parts) == 1 else _reached(payload, parts)
+    found = [_as_text(value) for value in values]
     return [text for text in found if text is not None and text.strip().lower() not in _NOBODY]
 
 

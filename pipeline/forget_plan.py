@@ -36,7 +36,7 @@ from warehouse.lines import FileState
 from warehouse.schema import ensure_raw_tables, raw_table
 
 Scope = tuple[str, str]
-_NEEDLES_AT_MOST = 12
+_NEEDLES_AT_MOST = 64
 _TEXTS_AT_MOST = 2_000
 _SHORTEST_TEXT = 20
 _SHORTEST_ID = 4
@@ -67,13 +67,14 @@ class Marks:
 class Plan:
     """What a request touches. `targets` holds all that was found to belong to it; `records` are
     (source, stream, record id) of the lines that go; `problems` name files that cannot be searched
-    to their end."""
+    to their end; `searched` are the landing files that were there."""
 
     targets: Targets
     marks: dict[Scope, dict[str, Marks]] = field(default_factory=dict)
     records: set[tuple[str, str, str]] = field(default_factory=set)
     problems: list[str] = field(default_factory=list)
     texts: set[str] = field(default_factory=set)
+    searched: frozenset[str] = frozenset()
 
     def marks_of(self, scope: Scope, logical_id: str) -> Marks:
         return self.marks.setdefault(scope, {}).setdefault(logical_id, Marks())
@@ -113,7 +114,7 @@ def make_plan(
     records = [file for file in files if file.kind == "records"]
     while True:
         before = targets.count()
-        plan = Plan(targets)
+        plan = Plan(targets, searched=frozenset(file.logical_id for file in landed))
         needles = _needles(targets)
         for done, file in enumerate(records):
             progress(done, len(files))
@@ -185,7 +186,7 @@ def judge(
         if len(plan.texts) < _TEXTS_AT_MOST:
             found = texts_of(shape, payload)
             plan.texts.update(text for text in found if len(text) >= _SHORTEST_TEXT)
-    elif redact(shape, names, payload, targets):
+    elif redact(shape, names, payload, targets, is_dry=True):
         plan.marks_of(scope, logical_id).change.append(number)
 
 
@@ -267,7 +268,7 @@ def _needles(targets: Targets) -> list[bytes] | None:
         if not runs:
             return None
         needles.append(max(runs, key=len).lower().encode())
-    return needles
+    return list(dict.fromkeys(needles))
 
 
 def counts_of(plan: Plan) -> Mapping[Scope, tuple[int, int, int]]:

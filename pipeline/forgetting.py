@@ -45,8 +45,8 @@ from pipeline.paths import DBT_PROJECT, TargetPaths
 from pipeline.settings import Settings
 from udfs.errors import SocialSignalsError
 from udfs.sentiment.store import keep_only
-from warehouse.commits import Commit, LandedFile, list_landed, read_commits
-from warehouse.files import make_durable_folder, replace_durably
+from warehouse.commits import Commit, LandedFile, list_landed, read_commits, recover
+from warehouse.files import TEMPORARY_SUFFIX, make_durable_folder, replace_durably
 from warehouse.forgetting import (
     Rewritten,
     amend_landing,
@@ -206,8 +206,22 @@ def remove_asked(settings: Settings, asked: Asked, *, run_id: str, now: datetime
         keep_out=keep_out,
         originals=_originals(settings, plan),
     )
+    _search_what_came_since(settings, request)
     remove(settings, request)
     return request
+
+
+def _search_what_came_since(settings: Settings, request: Request) -> None:
+    """A stream lands beside this: what it committed before the ids were listed is searched too, and
+    from then on it heeds the list."""
+    paths = settings.paths
+    while True:
+        _keep(paths, request)
+        _list(paths, request)
+        landed = list_landed(paths.landing) if paths.landing.is_dir() else []
+        if all(file.logical_id in request.plan.searched for file in landed):
+            return
+        request.plan = find(settings, request.plan.targets)
 
 
 def keep_promises(settings: Settings, asked: Asked, *, run_id: str, now: datetime) -> list[Request]:
@@ -232,6 +246,7 @@ def keep_promises(settings: Settings, asked: Asked, *, run_id: str, now: datetim
                         plan=plan,
                     )
                 )
+                _search_what_came_since(settings, requests[-1])
                 remove(settings, requests[-1])
     if asked.expired and settings.privacy.retention_days:
         plan = _find_expired(settings, now)
@@ -357,6 +372,7 @@ def remove(settings: Settings, request: Request) -> None:
         if paths.work.exists():
             compact(paths.work)
         _remove_artefacts(paths)
+    _tidy(paths)
     request.removed = {
         "landing": [
             {
@@ -596,6 +612,14 @@ def _remove_artefacts(paths: TargetPaths) -> None:
         shutil.rmtree(folder, ignore_errors=True)
     for path in (paths.insights, paths.folder / "report.html"):
         path.unlink(missing_ok=True)
+
+
+def _tidy(paths: TargetPaths) -> None:
+    """Delete what killed processes left half-written: it may hold what is to be forgotten."""
+    recover(paths.landing)
+    for folder in (paths.state / "forgetting", paths.folder / "receipts", paths.state):
+        for path in folder.glob(f".*{TEMPORARY_SUFFIX}"):
+            path.unlink(missing_ok=True)
 
 
 def _keys(paths: TargetPaths, request: Request) -> dict[str, list[str]]:

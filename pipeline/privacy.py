@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
+from copy import deepcopy
 from dataclasses import dataclass
 
 from extract.personal import NOBODY, is_dropped, names_of, redact, shape_of
@@ -92,9 +93,7 @@ def guard(
         return payload
     try:
         content = json.loads(payload) if isinstance(payload, str) else payload
-        # A copy: what a source handed over is its own.
-        content = json.loads(json.dumps(content))
-    except (ValueError, TypeError, RecursionError):
+    except (ValueError, RecursionError):
         return payload
     if not isinstance(content, dict):
         return payload
@@ -104,4 +103,9 @@ def guard(
     names = names_of(shape, record_id, content)
     if is_dropped(names, everyone):
         return None
-    return content if redact(shape, names, content, everyone) else payload
+    if not redact(shape, names, content, everyone, is_dry=True):
+        return payload
+    # What a source handed over is its own.
+    content = deepcopy(content)
+    redact(shape, names, content, everyone)
+    return content

@@ -13,6 +13,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
+import re
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -49,22 +50,47 @@ def lines_of(
 ) -> Iterator[tuple[int, bytes]]:
     """(number, text) of the lines of a landing file that are not blank.
 
-    With `needles` (in small letters), whole pieces of a file without any of them are left out.
-    `state` is filled.
+    With `needles` (in small letters), lines without any of them are left out. `state` is filled.
 
     Raises:
         OSError: the file cannot be opened or read.
     """
     number = 0
     for data in whole_lines(path, state):
-        if needles is not None and not _holds_one(data, needles):
-            number += data.count(b"\n")
-            continue
-        for line in _split(data):
-            number += 1
+        folded = b"" if needles is None else data.lower()
+        lines = (
+            list(enumerate(_split(data), start=1))
+            if needles is None or _HIDDEN.search(folded)
+            else _lines_with(data, folded, needles)
+        )
+        for index, line in lines:
             if line.strip():
-                yield number, line
+                yield number + index, line
+        number += data.count(b"\n")
     state.lines = number
+
+
+# A letter or digit written as \u0041 hides what is searched for: such a piece is read whole.
+_HIDDEN = re.compile(rb"\\u00(?:2d|3[0-9]|4[1-9a-f]|5[0-9af]|6[1-9a-f]|7[0-9a])")
+
+
+def _lines_with(data: bytes, folded: bytes, needles: Collection[bytes]) -> list[tuple[int, bytes]]:
+    """(number within the piece, text) of the lines that hold a needle, in their order."""
+    starts: set[int] = set()
+    for needle in needles:
+        at = folded.find(needle)
+        while at >= 0:
+            starts.add(data.rfind(b"\n", 0, at) + 1)
+            end = data.find(b"\n", at)
+            at = folded.find(needle, end) if end >= 0 else -1
+    found = []
+    before = number = 0
+    for start in sorted(starts):
+        number += data.count(b"\n", before, start)
+        before = start
+        end = data.find(b"\n", start)
+        found.append((number + 1, data[start : end if end >= 0 else len(data)]))
+    return found
 
 
 def _split(data: bytes) -> list[bytes]:

@@ -40,7 +40,9 @@ from pipeline.settings import PrivacySettings, Settings, load_settings
 from udfs.dbt_plugin import hash_of
 from udfs.sentiment import store
 from warehouse.commits import list_landed, read_commits, read_cursor
+from warehouse.forgetting import lines_of
 from warehouse.landing import LandingWriter
+from warehouse.lines import FileState
 from warehouse.loading import load
 from warehouse.schema import open_work
 
@@ -334,6 +336,31 @@ def test_a_damaged_file_is_a_problem_by_name(settings: Settings) -> None:
     assert [file.path.name in problem for problem in request.plan.problems] == [True]
 
 
+@pytest.mark.parametrize("needles", [[b"7"], [b"line 3", b"line 17"], [b"nowhere"], None])
+def test_lines_are_found_by_what_they_hold_whatever_piece_they_are_in(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, needles: list[bytes] | None
+) -> None:
+    monkeypatch.setattr("warehouse.lines.CHUNK_BYTES", 64)
+    texts = [f"Line {n} {'x' * (n % 13)}" if n % 5 else "" for n in range(1, 40)]
+    texts[8] = r"\u0037 hidden"
+    path = tmp_path / "file.zst"
+    # A frame each, so that pieces end where lines do and where they do not.
+    halves = [half for text in texts for half in (text[:4], f"{text[4:]}\n")]
+    packer = zstandard.ZstdCompressor()
+    path.write_bytes(b"".join(packer.compress(half.encode()) for half in halves))
+    wanted = [
+        (number, text.encode())
+        for number, text in enumerate(texts, start=1)
+        if text and (needles is None or any(needle in text.lower().encode() for needle in needles))
+    ]
+    found = list(lines_of(path, FileState(), needles=needles))
+    assert [entry for entry in wanted if entry not in found] == []
+    assert [number for number, _ in found] == sorted(number for number, _ in found)
+    assert set(found) <= {(n, text.encode()) for n, text in enumerate(texts, start=1) if text}
+    assert needles is None or len(found) < 20
+    assert (9, texts[8].encode()) in found, "a hidden digit is looked into"
+
+
 def test_whatever_comes_next_finishes_what_was_begun(
     settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -356,6 +383,27 @@ def test_whatever_comes_next_finishes_what_was_begun(
     assert holds(settings, VICTIM, WORDS) == []
     for file in list_landed(settings.paths.landing):
         assert file.sha256 == forgetting.measure(file).sha256
+
+
+def test_what_a_stream_lands_meanwhile_is_searched_too(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scene(settings)
+    real, count = forgetting.find, []
+
+    def find_and_land(*given):
+        plan = real(*given)
+        if not count:
+            # Read before the list knew of it, committed before the list was written.
+            land(settings, "x/posts", [post(VICTIM, WORDS)], "beside")
+        count.append(1)
+        return plan
+
+    monkeypatch.setattr(forgetting, "find", find_and_land)
+    ask(settings, posts={f"x:{VICTIM}"})
+    assert len(count) == 2
+    load_all(settings)
+    assert holds(settings, VICTIM, WORDS) == []
 
 
 # --- what streams told, and what grew too old -------------------------------------------------
