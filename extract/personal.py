@@ -260,6 +260,13 @@ SHAPES: Mapping[tuple[str, str], Shape] = {
     ),
     ("github", "issue_counts"): NOBODY,
     ("github", "stars"): NOBODY,
+    # Makers, voters and comments are not asked for.
+    ("producthunt", "posts"): Shape(
+        qualifier="producthunt",
+        posts=(RECORD_ID, "slug"),
+        texts=("name", "tagline", "description"),
+        folds_case=True,
+    ),
     ("datasets", "posts"): Shape(
         platform=("platform", "dataset"),
         posts=("post_id",),

@@ -10,6 +10,7 @@ from extract import (
     github,
     google_trends,
     hackernews,
+    producthunt,
     reddit,
     rss,
     shopify,
@@ -33,6 +34,7 @@ SOURCES: dict[str, Source] = {
         github,
         shopify,
         bluesky,
+        producthunt,
     )
 }
 

@@ -28,5 +28,6 @@
         ('bluesky', 'posts'),
         ('bluesky', 'deletions'),
         ('bluesky', 'accounts'),
+        ('producthunt', 'posts'),
     ]) -}}
 {%- endmacro %}

@@ -12,10 +12,18 @@ anything that grows goes along with anything else that grows: only gains are out
     ]) -}}
 {%- endmacro %}
 
+{#- The same of launches at Product Hunt, of all launches of a product together. -#}
+{% macro launch_metrics() -%}
+    {{- return([
+        ('votes_count', 'launch_votes', 'launch_new_votes', 'votes'),
+        ('comments_count', 'launch_comments', 'launch_new_comments', 'comments'),
+    ]) -}}
+{%- endmacro %}
+
 {#- Metrics that are counts as of a day. -#}
 {% macro snapshot_levels() -%}
     {%- set levels = [] -%}
-    {%- for column, level, gain, unit in repository_metrics() -%}
+    {%- for column, level, gain, unit in repository_metrics() + launch_metrics() -%}
         {%- do levels.append(level) -%}
     {%- endfor -%}
     {{- return(levels) -}}

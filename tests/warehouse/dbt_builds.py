@@ -55,6 +55,7 @@ STREAMS: dict[tuple[str, str], tuple[str, ...]] = {
     ("github", "issue_counts"): ("_repository",),
     ("github", "releases"): ("id",),
     ("github", "stars"): ("_repository", "starred_at"),
+    ("producthunt", "posts"): ("id",),
 }
 
 _PRODUCTS = (

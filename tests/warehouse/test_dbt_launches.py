@@ -7,13 +7,18 @@ from typing import Any
 import pytest
 
 from tests.warehouse.dbt_builds import TinyProject, tiny_project
-from tests.warehouse.test_dbt_sales import POSTS_SIDE, STAGING, add_posts_side
+from tests.warehouse.test_dbt_sales import STAGING, add_posts_side
 
 PRODUCTS = (
     {"product_id": "acme", "product_name": "Acme", "brand": "Acme", "category": "tools"},
     {"product_id": "other", "product_name": "Other", "brand": "Other", "category": "tools"},
 )
-TERMS = (("acme", "acme", "keyword"), ("acme", "Acme/Old", "repository"), ("other", "o", "keyword"))
+TERMS = (
+    ("acme", "acme", "keyword"),
+    ("acme", "Acme/Old", "repository"),
+    ("other", "acme-2", "launch"),
+    ("other", "o", "keyword"),
+)
 EVENTS = (
     ("sale", "promo", "Winter sale", "", "2026-01-06", "2026-01-07"),
     ("fire", "outage", "Warehouse fire", "acme", "2026-01-08", ""),
@@ -80,9 +85,24 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> TinyProject:
             release(5, published_at="no day"),
         ],
     )
+    nodes = (("21", "acme-9", "ACME 2.1"), ("22", "acme-2", "Acme"), ("23", "x", "Acme for Slack"))
+    launches = [
+        {
+            "id": number,
+            "slug": slug,
+            "name": name,
+            "createdAt": "2026-01-06T23:00:00Z",
+            "featuredAt": "2026-01-07T08:01:00Z" if number == "21" else None,
+            "votesCount": 5,
+            "commentsCount": 0,
+            "topics": {"edges": [{"node": {"slug": "tools"}}]},
+        }
+        for number, slug, name in nodes
+    ]
+    project.land("producthunt", "posts", launches, fetched_at="2026-01-08T10:00:00Z")
     project.land("github", "releases", [release(1, tag_name="v1.0")], run_id="run-2")
     add_posts_side(project)
-    project.build("--select", *CHOSEN, "--exclude", "path:models/marts/links", *POSTS_SIDE)
+    project.build("--select", *CHOSEN, "--indirect-selection", "cautious")
     return project
 
 
@@ -106,6 +126,8 @@ def test_counts_become_metrics_of_the_product_that_the_term_means(built: TinyPro
         ("2026-01-08", "github_forks", 3.0),
         ("2026-01-08", "github_stars", 104.0),
         ("2026-01-08", "github_watchers", 2.0),
+        ("2026-01-08", "launch_comments", 0.0),
+        ("2026-01-08", "launch_votes", 5.0),
     ]
 
 
@@ -131,6 +153,12 @@ def test_events_of_all_sources_are_one_calendar(built: TinyProject) -> None:
         ("catalogue|sale", "catalogue", "promotion", None, "Winter sale", "2026-01-06", day, True),
         ("github|1", "github", "release", "acme", "one v1.0", day, day, True),
         ("github|4", "github", "release", None, "where v4", day, day, False),
+        ("producthunt|21", "producthunt", "launch", "acme", "ACME 2.1 on Product Hunt", day, day,
+         True),
+        ("producthunt|22", "producthunt", "launch", "other", "Acme on Product Hunt", "2026-01-06",
+         "2026-01-06", True),
+        ("producthunt|23", "producthunt", "launch", None, "Acme for Slack on Product Hunt",
+         "2026-01-06", "2026-01-06", False),
     ]  # fmt: skip
 
 

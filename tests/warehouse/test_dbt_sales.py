@@ -35,6 +35,7 @@ STAGING = (
     "stg_datasets__sales",
     "stg_datasets__metrics",
     "path:models/staging/github",
+    "path:models/staging/producthunt",
     "path:models/intermediate/launches",
 )
 SALES_SIDE = (

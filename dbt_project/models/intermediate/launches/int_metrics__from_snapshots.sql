@@ -14,6 +14,14 @@ issue_counts as (
     select * from {{ ref('stg_github__issue_counts') }}
 ),
 
+launches as (
+    select * from {{ ref('int_launches__products') }}
+),
+
+launch_counts as (
+    select * from {{ ref('stg_producthunt__posts') }}
+),
+
 stars as (
     select * from {{ ref('stg_github__stars') }}
 ),
@@ -156,7 +164,125 @@ repository_days as (
     where daily_gains.days_since_count = 1 and listed_stars.repository_id is null
 ),
 
+launches_counted as (
+    {%- for column, level, gain, unit in launch_metrics() %}
+    select
+        launches.product_id,
+        launch_counts.launch_id,
+        {{ business_date('launch_counts.fetched_at') }} as date_day,
+        '{{ level }}' as metric,
+        '{{ gain }}' as gain_metric,
+        '{{ unit }}' as unit,
+        max_by(
+            launch_counts.{{ column }},
+            (launch_counts.fetched_at, launch_counts.launch_snapshot_key)
+        ) as metric_value,
+        bool_or(launch_counts.is_simulated) as is_simulated,
+    from launch_counts
+    inner join launches on launch_counts.launch_id = launches.launch_id
+    where
+        launches.product_id is not null
+        and launch_counts.{{ column }} is not null
+    group by
+        launches.product_id,
+        launch_counts.launch_id,
+        {{ business_date('launch_counts.fetched_at') }}
+    {{ "union all" if not loop.last }}
+    {%- endfor %}
+),
+
+counted_days as (
+    select distinct
+        product_id,
+        date_day,
+        metric,
+        unit,
+    from launches_counted
+),
+
+-- A launch that is no longer counted stands with its last count.
+launches_standing as (
+    select
+        counted_days.product_id,
+        counted_days.date_day,
+        counted_days.metric,
+        counted_days.unit,
+        launches_counted.metric_value,
+        launches_counted.is_simulated,
+    from counted_days
+    inner join launches_counted
+        on
+            counted_days.product_id = launches_counted.product_id
+            and counted_days.metric = launches_counted.metric
+            and counted_days.date_day >= launches_counted.date_day
+    qualify
+        row_number() over (
+            partition by
+                counted_days.product_id,
+                counted_days.metric,
+                counted_days.date_day,
+                launches_counted.launch_id
+            order by launches_counted.date_day desc
+        ) = 1
+),
+
+launch_levels as (
+    select
+        product_id,
+        date_day,
+        metric,
+        unit,
+        sum(metric_value) as metric_value,
+        bool_or(is_simulated) as is_simulated,
+    from launches_standing
+    group by product_id, date_day, metric, unit
+),
+
+launch_steps as (
+    select
+        product_id,
+        date_day,
+        gain_metric as metric,
+        unit,
+        metric_value - lag(metric_value) over previous_count as metric_value,
+        date_day - lag(date_day) over previous_count as days_since_count,
+        is_simulated,
+    from launches_counted
+    window previous_count as (partition by launch_id, metric order by date_day)
+),
+
+launch_gains as (
+    select
+        product_id,
+        date_day,
+        metric,
+        unit,
+        sum(metric_value) as metric_value,
+        bool_or(is_simulated) as is_simulated,
+    from launch_steps
+    where days_since_count = 1
+    group by product_id, date_day, metric, unit
+),
+
+product_launch_days as (
+    select * from launch_levels
+    union all by name
+    select * from launch_gains
+),
+
 final as (
+    select
+        product_id,
+        date_day,
+        metric,
+        cast(metric_value as double) as metric_value,
+        unit,
+        'producthunt' as source_name,
+        'all launches' as series_name,
+        3 as priority,
+        is_simulated,
+    from product_launch_days
+    union all by name
     select
         repositories.product_id,
         repository_days.date_day,

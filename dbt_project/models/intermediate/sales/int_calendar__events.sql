@@ -14,6 +14,10 @@ repositories as (
     select * from {{ ref('int_repositories__products') }}
 ),
 
+launches as (
+    select * from {{ ref('int_launches__products') }}
+),
+
 sales_keys as (
     select * from {{ ref('int_products__sales_keys') }}
 ),
@@ -107,12 +111,30 @@ from_releases as (
     where not current_releases.is_draft and not current_releases.is_prerelease
 ),
 
+from_launches as (
+    select
+        'producthunt' as source_name,
+        'producthunt|' || launch_id as event_id,
+        'launch' as event_kind,
+        cast(null as varchar) as sku,
+        product_id,
+        launch_name || ' on Product Hunt' as event_name,
+        false as is_shop_wide,
+        product_id is not null as is_mapped,
+        is_simulated,
+        {{ business_date('launched_at') }} as starts_date,
+        {{ business_date('launched_at') }} as ends_date,
+    from launches
+),
+
 unioned as (
     select * from from_storefront
     union all by name
     select * from from_catalogue
     union all by name
     select * from from_releases
+    union all by name
+    select * from from_launches
 ),
 
 final as (

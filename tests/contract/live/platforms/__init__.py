@@ -8,6 +8,7 @@ from tests.contract.live.platforms.feeds import Feeds
 from tests.contract.live.platforms.github import GitHub
 from tests.contract.live.platforms.google_trends import GoogleTrends
 from tests.contract.live.platforms.hackernews import HackerNews
+from tests.contract.live.platforms.producthunt import ProductHunt
 from tests.contract.live.platforms.reddit import Reddit, RedditFeeds
 from tests.contract.live.platforms.shopify import Shopify, ShopifyBulk
 from tests.contract.live.platforms.woocommerce import WooCommerce
@@ -23,6 +24,7 @@ __all__ = [
     "HackerNews",
     "Jetstream",
     "Platform",
+    "ProductHunt",
     "Reddit",
     "RedditFeeds",
     "Shopify",
@@ -39,6 +41,7 @@ PLATFORMS: dict[str, type[Platform]] = {
     "google_trends": GoogleTrends,
     "github": GitHub,
     "hackernews": HackerNews,
+    "producthunt": ProductHunt,
     "reddit": Reddit,
     "reddit_feeds": RedditFeeds,
     "rss": Feeds,
