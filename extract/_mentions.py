@@ -86,6 +86,9 @@ class Mentions:
         atoms = [atom for atom in _TOKENS.findall(term) if _is_solid(atom)]
         if not atoms:
             return
+        if not term.startswith(sign + atoms[0]):
+            # What stands between belongs to no word, so the sign to none either.
+            sign = ""
         body = _GAP.join(map(re.escape, atoms))
         before = re.escape(sign) if sign else _edge(atoms[0][0], "(?<!")
         compiled = _Term(
@@ -103,13 +106,13 @@ class Mentions:
 
     def match(self, text: str) -> bool:
         """Whether a text may mention the catalogue."""
-        text = folded(text)
+        written, text = text, folded(text)
         tokens = _TOKENS.findall(text)
         if not self._firsts.isdisjoint(tokens):
             for first in self._firsts.intersection(tokens):
                 if any(term.bounded.search(text) for term in self._by_first[first]):
                     return True
-        if "@" in text and not text.isascii() and _ADDRESS.search(text):
+        if "@" in text and not written.isascii() and _ADDRESS.search(written):
             return any(term.anywhere.search(text) for term in self._all)
         return False
 

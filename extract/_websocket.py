@@ -130,12 +130,13 @@ class WebSocket:
                 f"{self._http.patience.body_bytes:,} bytes.",
                 "Check the address; no stream of this project sends so much at once.",
             )
-        if protocol.parser_exc is not None and protocol.close_code in (None, 1002, 1006, 1007):
+        said = protocol.close_rcvd
+        if said is None:
+            if isinstance(protocol.parser_exc, EOFError | None):
+                return RetryError(f"{self._name} broke off.")
             return RetryError(f"{self._name} cannot be read ({protocol.parser_exc}).")
-        if protocol.close_code in (None, 1006):
-            return RetryError(f"{self._name} broke off.")
-        reason = "".join(c if c.isprintable() else " " for c in protocol.close_reason or "")
-        told = f"{protocol.close_code} {self._http.redact(reason)[:100]}".strip()
+        reason = "".join(c if c.isprintable() else " " for c in said.reason)
+        told = f"{said.code} {self._http.redact(reason)[:100]}".strip()
         return RetryError(f"{self._name} was closed by the server ({told}).")
 
 
