@@ -25,6 +25,7 @@ from pipeline.extracting import Pulled, extract
 from pipeline.fingerprints import BUILT, PUBLISHED, fingerprint, read_mark, write_mark
 from pipeline.forgetting import (
     Asked,
+    clean_arrivals,
     finish_begun,
     finish_removed,
     keep_promises,
@@ -348,6 +349,8 @@ def _fail_when_all_failed(pulled: list[Pulled]) -> None:
 
 def _load(run: Run, say: Callable[[str], None]) -> None:
     settings = run.settings
+    if cleaned := clean_arrivals(settings):
+        say(f"{cleaned:,} files held forgotten records and were rewritten")
     with meter("load") as progress, open_work(settings.paths.work) as connection:
         _record_start(run, connection)
         done = 0

@@ -30,6 +30,7 @@ from pipeline import cli, forget_plan, forgetting
 from pipeline.forgetting import (
     Asked,
     begun,
+    clean_arrivals,
     finish_begun,
     finish_removed,
     keep_promises,
@@ -211,6 +212,27 @@ def test_replay_and_another_fetch_bring_nothing_back(settings: Settings) -> None
     load_all(settings)
     assert holds(settings, VICTIM, WORDS) == []
     assert rows(settings, "select count(*) from raw.x_posts where record_id like '%020'") == [(1,)]
+
+
+def test_a_restored_backup_is_cleaned_before_it_is_loaded(settings: Settings) -> None:
+    scene(settings)
+    order = {"name": "#1", "email": "ann@example.com", "total": "1.00"}
+    land(settings, "shopify/orders", [("o1", order)])
+    load_all(settings)
+    landed = list_landed(settings.paths.landing)
+    backup = {file.path: file.path.read_bytes() for file in landed if file.kind == "records"}
+    ask(settings, posts={f"x:{VICTIM}"}, customers={"shopify:ann@example.com"})
+    for path, content in backup.items():
+        path.write_bytes(content)
+    by_hand = next(path for path in backup if "run1" in path.name and "posts" in str(path))
+    (by_hand.parent / "copy-00001.jsonl.zst").write_bytes(backup[by_hand])
+    settings.paths.work.unlink()
+    assert clean_arrivals(settings) == 4
+    assert clean_arrivals(settings) == 0
+    load_all(settings)
+    traces = (VICTIM, "1790000000000000010", "ann@example.com")
+    assert holds(settings, *traces) == []
+    assert holds(settings, OTHER, "untouched") == [OTHER, "untouched"]
 
 
 def test_an_author_goes_with_all_posts_and_profile_but_later_ones_may_come(
