@@ -15,7 +15,7 @@ compared, each on the same number of terms:
 * `weeks only`: windows that do not overlap at all, and the five years in weeks;
 * `rare`: as `draws` with an anchor, for a term of a twentieth of the volume.
 
-`error` is the root mean square of the error of the logs (of mean 0), `drift` that of the level of
+`error` is the root mean square of the error of the logs (of mean 0), `drift` that of the sum of
 the last year against the first over the terms, `drift / se` the same over its stated standard error
 (1 is right, below 1 is cautious), `coverage` how many days lie within 1.96 stated standard errors.
 `chain` scales each window to the one before by the sums of what both hold, from the first draws.

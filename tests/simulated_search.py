@@ -123,8 +123,8 @@ def chained(parts: Sequence[tuple[int, FloatArray]], days: int) -> FloatArray:
 
 @dataclass(frozen=True)
 class Errors:
-    """How far a stitched series is from the truth, both of mean log 0. `drift` is the error of the
-    last year's level against the first's."""
+    """How far a stitched series is from the truth, both of mean log 0. `drift` is the log of the
+    error of the last year's sum against the first's."""
 
     rmse: float
     correlation: float
@@ -148,7 +148,10 @@ def errors_of(
     return Errors(
         rmse=float(np.sqrt(np.nanmean(error**2))),
         correlation=float(np.corrcoef(truth[known], found[known])[0, 1]),
-        drift=float(np.nanmean(error[-year:]) - np.nanmean(error[:year])),
+        drift=float(
+            np.log(found[known][-year:].sum() / truth[known][-year:].sum())
+            - np.log(found[known][:year].sum() / truth[known][:year].sum())
+        ),
         coverage=coverage,
         days=int(known.sum()),
     )
