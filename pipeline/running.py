@@ -14,6 +14,7 @@ from pathlib import Path
 
 import duckdb
 
+from extract._clock import Clock
 from extract.registry import declared_streams
 from pipeline.alerts import Alert, alert_of_lock, occasion_of, send
 from pipeline.budgets import budget_rows
@@ -80,6 +81,7 @@ class Run:
     until: datetime | None = None
     to_kafka: bool = False
     duration: timedelta | None = None
+    clock: Clock | None = None
     problems: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     is_empty: bool = False
@@ -131,8 +133,10 @@ def run_steps(
     asked: Asked | None = None,
     to_kafka: bool = False,
     now: Callable[[], datetime] = utc_now,
+    clock: Clock | None = None,
 ) -> int:
-    """Run the named steps in order while holding the target's lock; returns the exit code."""
+    """Run the named steps in order while holding the target's lock; returns the exit code. `clock`
+    is the time that sources see, beside `now`."""
     # Before anything is touched: a wrong catalogue is a wrong setting.
     read_catalogue(settings.catalogue_folder)
     started_at = now()
@@ -150,6 +154,7 @@ def run_steps(
         duration=duration,
         asked=asked,
         to_kafka=to_kafka,
+        clock=clock,
     )
     name_run(target=settings.name, run_id=run.run_id)
     with _locked(run), _recorded(run):
@@ -327,6 +332,7 @@ def _extract(run: Run, say: Callable[[str], None]) -> None:
         until=run.until,
         to_kafka=run.to_kafka,
         duration=run.duration,
+        clock=run.clock,
     )
     if not pulled:
         say("no source is enabled")

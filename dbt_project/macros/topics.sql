@@ -114,6 +114,8 @@ any trial.
 -#}
 {% macro wilson(share, trials, side) -%}
     {%- set z = 1.959963984540054 -%}
+    {#- greatest() and least() pass over null: without trials there is no bound. -#}
+    case when {{ trials }} > 0 and {{ share }} is not null then
     least(greatest(
         (
             {{ share }} + {{ z * z / 2 }} / {{ trials }}
@@ -124,6 +126,7 @@ any trial.
         ) / (1 + {{ z * z }} / {{ trials }}),
         0
     ), 1)
+    end
 {%- endmacro %}
 
 {#- Back from the scale of a series; see lag_screen_scaled. -#}

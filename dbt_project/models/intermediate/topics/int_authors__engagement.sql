@@ -11,8 +11,12 @@ authored as (
         post_key,
         author_followers_count,
         engagement_count,
-        {#- Reddit's score counts votes down: below 0 is as little as can be. #}
-        ln(1 + greatest(engagement_count, 0)) as log_engagement,
+        {#- Reddit's score counts votes down: below 0 is as little as can be. Unknown
+            stays unknown, which greatest() alone would make 0. #}
+        case
+            when engagement_count is not null
+                then ln(1 + greatest(engagement_count, 0))
+        end as log_engagement,
         is_suspected_bot,
         is_simulated,
         posted_date,

@@ -283,8 +283,14 @@ final as (
         cast(mixed_count as bigint) as mixed_count,
         cast(neutral_count as bigint) as neutral_count,
         cast(net_sentiment as double) as net_sentiment,
-        cast(greatest(net_sentiment_low, -1) as double) as net_sentiment_low,
-        cast(least(net_sentiment_high, 1) as double) as net_sentiment_high,
+        cast(
+            case when net_sentiment_low < -1 then -1 else net_sentiment_low end
+            as double
+        ) as net_sentiment_low,
+        cast(
+            case when net_sentiment_high > 1 then 1 else net_sentiment_high end
+            as double
+        ) as net_sentiment_high,
         cast(recent_count as bigint) as recent_texts_count,
         cast(product_recent_count as bigint) as recent_product_texts_count,
         cast(recent_share_ratio as double) as recent_share_ratio,
