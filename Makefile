@@ -6,7 +6,7 @@ TARGET ?= demo
 WORKERS ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help run build docs test lint format bench mutants train clean
+.PHONY: help install run build docs test lint format bench mutants train clean
 
 help: ## what each command does
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -23,6 +23,8 @@ $(VENV)/.installed: $(BIN)/python pyproject.toml constraints.txt
 $(VENV)/.installed-dev: $(VENV)/.installed
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[hub,train,dev]'
 	@touch $@
+
+install: $(VENV)/.installed ## the environment alone
 
 run: $(VENV)/.installed ## the demo from nothing to insights; a second time only what is new
 	@$(BIN)/social-signals run --target $(TARGET)

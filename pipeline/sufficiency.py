@@ -19,6 +19,20 @@ _COUNTS = """
     from marts.fct_daily_signals
 """
 
+_TABLES = "select table_name from duckdb_tables() where schema_name = 'marts'"
+_UNMAPPED = """
+    select count(*), max_by(coalesce(sku, item_name, ''), gross_sales)
+    from marts.mart_unmapped_sales
+"""
+_WITHOUT_RATE = """
+    select count(*) as line_count, currency
+    from marts.fct_order_lines
+    where exclusion_reason = 'currency_without_rate'
+    group by currency
+    order by line_count desc, currency
+    limit 1
+"""
+
 
 def what_is_missing(published: Path, expects: Collection[str]) -> list[str]:
     """One sentence with a remedy for each thing that a target expects and does not hold."""
@@ -31,13 +45,36 @@ def what_is_missing(published: Path, expects: Collection[str]) -> list[str]:
             'sources; a target without posts sets target.expects = ["sales"].'
         )
     if "sales" in expects and not sales_days and not metric_days:
-        missing.append(
-            "No sale or metric belongs to a tracked product. Check the SKUs of the catalogue and "
-            'the sources; a target without sales sets target.expects = ["posts"].'
-        )
+        missing.append("No sale or metric belongs to a tracked product. " + _why_no_sale(published))
     if not missing and days < FEWEST_DAYS:
         missing.append(
             f"Only {days} of at least {FEWEST_DAYS} days of data: no relationship is claimed. "
             "Collect more days or load older ones."
         )
     return missing
+
+
+def _why_no_sale(published: Path) -> str:
+    """What to do about it: name a currency's rate, map what was sold, or look at the sources."""
+    with duckdb.connect(str(published), read_only=True) as connection:
+        tables = {name for (name,) in connection.execute(_TABLES).fetchall()}
+        rates = connection.execute(_WITHOUT_RATE).fetchall() if "fct_order_lines" in tables else []
+        unmapped = (
+            connection.execute(_UNMAPPED).fetchall() if "mart_unmapped_sales" in tables else []
+        )
+    for articles, example in unmapped:
+        if articles:
+            return (
+                f"{articles:,} articles were sold that no term of kind sku names, such as "
+                f"{example!r}: mart_unmapped_sales lists them with the term to add to terms.csv."
+            )
+    if rates:
+        ((lines, currency),) = rates
+        return (
+            f"{lines:,} order lines are in {currency}, for which there is no rate: set "
+            f"target.currency, or target.exchange_rates = {{ {currency} = … }}."
+        )
+    return (
+        "Check the SKUs of the catalogue and the sources; a target without sales sets "
+        'target.expects = ["posts"].'
+    )

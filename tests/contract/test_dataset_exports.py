@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +35,7 @@ AMAZON_REVIEW = {
 
 def records(repository: Path, mapping: str, folder: Path | None = None) -> list[dict[str, Any]]:
     path = repository / "examples" / mapping
-    found = dry_run(path, folder or path.parent, limit=1_000)
+    found = dry_run(path, folder or path.parent, limit=10_000)
     assert not found.reasons
     return [dict(record) for record in found.first_records]
 
@@ -119,6 +121,14 @@ def test_the_plain_sheet(repository: Path, tmp_path: Path) -> None:
     (corrected,) = records(repository, "sheet/sales.yml", tmp_path)
     assert (corrected["amount"], corrected["currency"]) == (None, None)
     assert corrected["line_id"] == lines[0]["line_id"]
+
+
+def test_the_invented_sheet_and_posts_land_whole(repository: Path, tmp_path: Path) -> None:
+    script = repository / "examples/sheet/make_sample.py"
+    subprocess.run([sys.executable, script, tmp_path], check=True)
+    assert len(records(repository, "sheet/sales.yml", tmp_path)) > 300
+    posts = records(repository, "sheet/posts.yml", tmp_path)
+    assert len({post["text"] for post in posts}) > 0.9 * len(posts)
 
 
 def test_sentiment140(repository: Path, tmp_path: Path) -> None:

@@ -57,3 +57,34 @@ def test_a_target_says_what_it_expects(tmp_path: Path) -> None:
 
 def test_an_empty_file_misses_both(tmp_path: Path) -> None:
     assert len(what_is_missing(published(tmp_path, days=0, posts=False, sales=False), BOTH)) == 2
+
+
+@pytest.mark.parametrize(
+    ("skus", "currency", "words"),
+    [
+        (
+            ["MUG", "CAP"],
+            None,
+            "2 articles were sold that no term of kind sku names, such as 'CAP'",
+        ),
+        ([], "EUR", "1 order lines are in EUR"),
+        ([], None, "Check the SKUs"),
+    ],
+)
+def test_it_says_why_no_sale_belongs_to_a_product(
+    tmp_path: Path, skus: list[str], currency: str | None, words: str
+) -> None:
+    file = published(tmp_path, days=60, posts=True, sales=False)
+    with duckdb.connect(str(file)) as connection:
+        connection.execute(
+            "create table marts.mart_unmapped_sales as select sku, null::varchar as item_name,"
+            " row_number() over () as gross_sales from unnest($skus::varchar[]) as sold (sku)",
+            {"skus": skus},
+        )
+        connection.execute(
+            "create table marts.fct_order_lines as select $currency as currency,"
+            " 'currency_without_rate' as exclusion_reason where $currency is not null",
+            {"currency": currency},
+        )
+    (sentence,) = what_is_missing(file, ["sales"])
+    assert words in sentence
