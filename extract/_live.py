@@ -32,7 +32,7 @@ def _check_url(url: str) -> str:
     return url.rstrip("/")
 
 
-def _check_own_url(url: str) -> str:
+def check_own_url(url: str) -> str:
     """Plain http would show keys to everybody on the way, except on this machine."""
     url = _check_url(url)
     parts = urlsplit(url)
@@ -85,7 +85,7 @@ def _check_duration(text: str) -> str:
 DurationText = Annotated[str, AfterValidator(_check_duration)]
 StreamUrl = Annotated[str, AfterValidator(_check_stream_url)]
 AnyUrl = Annotated[str, AfterValidator(_check_url)]
-OwnUrl = Annotated[str, AfterValidator(_check_own_url)]
+OwnUrl = Annotated[str, AfterValidator(check_own_url)]
 Money = Annotated[Decimal, Field(ge=0, max_digits=12, decimal_places=6)]
 
 

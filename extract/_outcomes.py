@@ -44,14 +44,22 @@ class StopError(ExtractError):
 
 class FixError(ExtractError):
     """A setting or a credential must be changed; `is_credential` when every further request of the
-    source would fail in the same way, `status` is that of the answer, 0 if there was none."""
+    source would fail in the same way, `status` is that of the answer, 0 if there was none, `body`
+    the beginning of what a platform says of something that is not there."""
 
     def __init__(
-        self, message: str, remedy: str = "", *, is_credential: bool = False, status: int = 0
+        self,
+        message: str,
+        remedy: str = "",
+        *,
+        is_credential: bool = False,
+        status: int = 0,
+        body: bytes = b"",
     ) -> None:
         super().__init__(message, remedy)
         self.is_credential = is_credential
         self.status = status
+        self.body = body
 
 
 class RetryError(ExtractError):
@@ -236,6 +244,7 @@ def check_status(answer: Answer, *, source: str, credentials: tuple[str, ...]) -
             f"{source}: there is nothing at {_without_query(answer.url)} ({detail}).",
             f"Check sources.{source}.base_url and the names in sources.{source}.",
             status=status,
+            body=answer.body[:4000],
         )
     raise FixError(
         f"{source}: the request is refused ({detail}).",

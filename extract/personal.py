@@ -204,6 +204,30 @@ SHAPES: Mapping[tuple[str, str], Shape] = {
     ),
     ("bluesky", "deletions"): Shape(qualifier="bluesky", posts=(RECORD_ID,), authors=("did",)),
     ("bluesky", "accounts"): Shape(qualifier="bluesky", authors=(RECORD_ID,)),
+    # A status is known by its address everywhere, by its number on one server only.
+    ("mastodon", "statuses"): Shape(
+        qualifier="mastodon",
+        posts=(RECORD_ID, "uri", "url"),
+        reposts=("reblog.uri", "reblog.url"),
+        references=("in_reply_to_id",),
+        authors=("_author", "account.uri", "account.url"),
+        texts=("content", "spoiler_text", "card.title", "card.description"),
+        copies=(
+            Copy(at="reblog", authors=("account.uri", "account.url")),
+            Copy(
+                at="quote.quoted_status",
+                posts=("uri", "url"),
+                authors=("account.uri", "account.url"),
+            ),
+            Copy(at="mentions[*]", authors=("url",)),
+        ),
+        folds_case=True,
+    ),
+    ("mastodon", "deletions"): Shape(
+        qualifier="mastodon",
+        posts=(RECORD_ID,),
+        folds_case=True,
+    ),
     ("shopify", "orders"): Shape(
         qualifier="shopify",
         orders=(RECORD_ID, "name"),

@@ -18,6 +18,7 @@
         ('reddit', 'comments'),
         ('reddit', 'feed_entries'),
         ('woocommerce', 'orders'),
+        ('mastodon', 'statuses'), ('mastodon', 'deletions'),
         ('woocommerce', 'products'),
         ('woocommerce', 'reviews'),
         ('github', 'repositories'),

@@ -48,6 +48,8 @@ STREAMS: dict[tuple[str, str], tuple[str, ...]] = {
     ("bluesky", "posts"): ("uri",),
     ("bluesky", "deletions"): ("uri",),
     ("bluesky", "accounts"): ("did",),
+    ("mastodon", "statuses"): ("_instance", "id"),
+    ("mastodon", "deletions"): ("_instance", "id"),
     ("woocommerce", "orders"): ("_shop", "id"),
     ("woocommerce", "products"): ("_shop", "id"),
     ("woocommerce", "reviews"): ("_shop", "id"),

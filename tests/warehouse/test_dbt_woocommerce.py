@@ -14,6 +14,7 @@ import pytest
 from extract._woocommerce_pages import ORDERS, PRODUCTS, REFUNDS, REVIEWS, Kind, trimmed
 from tests.warehouse.dbt_builds import TinyProject, tiny_project
 
+CAUTIOUS = ("--indirect-selection", "cautious", "--select")
 MODELS = [
     f"stg_woocommerce__{name}"
     for name in ("orders", "order_lines", "refund_lines", "products", "reviews")
@@ -280,9 +281,9 @@ def test_increments_end_where_a_refresh_does(project: TinyProject) -> None:
     project.land("woocommerce", "orders", [order(122), edited], is_simulated=False)
     again = refunded(130, [REFUND_OF_A_LINE, REFUND_OF_AN_AMOUNT])
     project.land("woocommerce", "orders", [again], is_simulated=False)
-    project.build("--select", *MODELS)
+    project.build(*CAUTIOUS, *MODELS)
     before = {model: contents(project, model) for model in MODELS}
-    project.build("--select", *MODELS, "--full-refresh")
+    project.build(*CAUTIOUS, *MODELS, "--full-refresh")
     assert {model: contents(project, model) for model in MODELS} == before
     versions = project.query(
         "select count(*) from staging.stg_woocommerce__orders where order_id = 'berlin|140'"
@@ -316,7 +317,7 @@ def test_published_bodies_pass_staging(shared: Path, tmp_path: Path) -> None:
     project.land("woocommerce", "orders", [body], is_simulated=False)
     project.land("woocommerce", "products", [published("products_0.json", PRODUCTS)])
     project.land("woocommerce", "reviews", [published("product-reviews_0.json", REVIEWS)])
-    project.build("--select", *MODELS)
+    project.build(*CAUTIOUS, *MODELS)
     one = project.one("select * from staging.stg_woocommerce__orders")
     assert (one["order_id"], one["total_price"], one["is_paid"]) == (
         "docs|727",

@@ -95,6 +95,20 @@ expected as (
     where record_id not in ({{ forgotten_records('rss', 'entries') }})
     union
     select
+        'mastodon:'
+        || coalesce({{ filled("statuses.payload ->> '$.uri'") }}, statuses.record_id)
+            as post_key
+    from {{ source('mastodon', 'statuses') }} as statuses
+    left join {{ source('mastodon', 'deletions') }} as deletions
+        on statuses.record_id = deletions.record_id
+    where
+        statuses.record_id not in ({{ forgotten_records('mastodon', 'statuses') }})
+    group by all
+    having
+        max(deletions.fetched_at) is null
+        or max(statuses.fetched_at) > max(deletions.fetched_at)
+    union
+    select
         {{ platform_name(
             "payload ->> '$.platform'", "coalesce(payload ->> '$.dataset', 'unnamed')"
         ) }}

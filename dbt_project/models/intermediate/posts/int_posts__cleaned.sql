@@ -13,6 +13,10 @@ mentions as (
     select * from {{ ref('int_posts__product_mentions') }}
 ),
 
+mastodon_statuses as (
+    select * from {{ ref('stg_mastodon__statuses') }}
+),
+
 product_counts as (
     select
         post_key,
@@ -157,10 +161,18 @@ template_authors as (
     group by templates.author_key
 ),
 
+{#- Accounts that call themselves automated. -#}
+declared_bots as (
+    select distinct 'mastodon:' || author_id as author_key
+    from mastodon_statuses
+    where is_bot and author_id is not null
+),
+
 bots as (
     select
         author_totals.author_key,
         case
+            when declared_bots.author_key is not null then 'declared'
             when
                 template_authors.template_share
                 >= {{ rule('bot_template_share_min') }}
@@ -181,6 +193,7 @@ bots as (
     from author_totals
     left join busiest_days on author_totals.author_key = busiest_days.author_key
     left join template_authors on author_totals.author_key = template_authors.author_key
+    left join declared_bots on author_totals.author_key = declared_bots.author_key
 ),
 
 {#- Spam: what one post does. Names that lead a reply are its thread, not a flood. -#}

@@ -84,6 +84,10 @@ hackernews_joined as (
     full join item_rows on hit_rows.post_id = item_rows.post_id
 ),
 
+from_mastodon as (
+    select * from {{ ref('int_posts__from_mastodon') }}
+),
+
 from_hackernews as (
     select
         'hackernews' as platform,
@@ -287,6 +291,8 @@ final as (
     select * from from_reddit_entries
     union all
     select * from bluesky_posts
+    union all
+    select * from from_mastodon
 )
 
 select * from final

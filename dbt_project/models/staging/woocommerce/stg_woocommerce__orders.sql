@@ -68,7 +68,7 @@ final as (
         false as is_test,
         coalesce(status = 'cancelled', false) as is_cancelled,
         coalesce(status = 'trash', false) as is_deleted,
-        {#- A status that a plugin made says nothing: then the instant of payment does. #}
+        {#- The status of a plugin says nothing: then the instant of payment does. #}
         case
             when status in ('processing', 'completed', 'refunded') then true
             when status in ('pending', 'failed', 'cancelled', 'checkout-draft')

@@ -154,7 +154,7 @@ part_sums as (
 {#- Money given back that no line names: a refund of an amount, or of a rounding. -#}
 remainders as (
     select
-        numbered.* exclude (refund, refund_total),
+        numbered.*,
         'adjustment' as refund_kind,
         'NO_PART_NAMED' as adjustment_reason,
         0 as part_number,
@@ -173,7 +173,7 @@ remainders as (
 unioned as (
     select * from part_amounts
     union all by name
-    select * exclude (is_whole)
+    select * exclude (refund, refund_total, is_whole)
     from remainders
     where abs(refunded_amount) >= 0.005 or (refunded_amount is null and is_whole)
 ),

@@ -8,6 +8,7 @@ from tests.contract.live.platforms.feeds import Feeds
 from tests.contract.live.platforms.github import GitHub
 from tests.contract.live.platforms.google_trends import GoogleTrends
 from tests.contract.live.platforms.hackernews import HackerNews
+from tests.contract.live.platforms.mastodon import Mastodon
 from tests.contract.live.platforms.producthunt import ProductHunt
 from tests.contract.live.platforms.reddit import Reddit, RedditFeeds
 from tests.contract.live.platforms.shopify import Shopify, ShopifyBulk
@@ -23,6 +24,7 @@ __all__ = [
     "GoogleTrends",
     "HackerNews",
     "Jetstream",
+    "Mastodon",
     "Platform",
     "ProductHunt",
     "Reddit",
@@ -42,6 +44,7 @@ PLATFORMS: dict[str, type[Platform]] = {
     "github": GitHub,
     "hackernews": HackerNews,
     "producthunt": ProductHunt,
+    "mastodon": Mastodon,
     "reddit": Reddit,
     "reddit_feeds": RedditFeeds,
     "rss": Feeds,
