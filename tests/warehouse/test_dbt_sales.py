@@ -56,6 +56,8 @@ POSTS_SIDE = (
     "path:tests/topics",
     "path:models/intermediate/topics",
     "path:models/marts/topics",
+    "path:models/intermediate/themes",
+    "path:models/marts/founders",
 )
 ZONE = ZoneInfo("America/New_York")
 FIRST_DAY = date(2026, 1, 5)  # a Monday
