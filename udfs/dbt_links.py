@@ -5,10 +5,8 @@ Only this module knows both DuckDB and `udfs.lead_lag`, which knows arrays alone
 
 from __future__ import annotations
 
-import json
 from collections.abc import Collection, Iterator
 from dataclasses import asdict, replace
-from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
 import duckdb
@@ -17,16 +15,14 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from udfs.dbt_sentiment_mistakes import MATRIX_OF, known_confusion
 from udfs.lead_lag import multiplicity, stability
 from udfs.lead_lag.cards import CardFacts, write_card
 from udfs.lead_lag.links import test_links
 from udfs.lead_lag.panel import BoolArray, DayArray, FloatArray, IntArray, LinkTests, Panel
-from udfs.sentiment.checkpoint import EMBEDDED_FOLDER
-from udfs.sentiment.engine import EMBEDDED
 
 PRODUCTS_PER_CHUNK = 500
 MOOD = "sentiment_mean"
-_MATRIX_OF = "tweeteval_val"  # the part of a model's figures that has all three labels
 PairKey: TypeAlias = tuple[str, str, str]  # product_id, signal, metric
 
 # The standard error of a day's value, where a signal is a mean over texts.
@@ -447,23 +443,11 @@ def _contractions(session: duckdb.DuckDBPyConnection) -> dict[str, float]:
     their means where the model's predictions lie beside it. Empty for a model without a matrix.
     """
     reader = session.cursor()
-    settings = dict(
-        reader.execute(
-            "select key, value from raw.settings where key like 'sentiment_%'"
-        ).fetchall()
-    )
-    if (settings.get("sentiment_engine") or EMBEDDED) != EMBEDDED:
+    known = known_confusion(reader)
+    if known is None:
         return {}
-    folder = Path(settings.get("sentiment_model_dir") or EMBEDDED_FOLDER)
-    try:
-        model = json.loads((folder / "model.json").read_text(encoding="utf-8"))
-        labels = [str(name) for name in model["labels"]]
-        counts = np.asarray(model["figures"][_MATRIX_OF]["confusion_matrix"], dtype=np.float64)
-        negative, positive = labels.index("negative"), labels.index("positive")
-    except (OSError, ValueError, KeyError, TypeError):
-        return {}  # a model of one's own need not state how often it errs
-    if counts.shape != (len(labels), len(labels)) or (counts.sum(axis=1) == 0).any():
-        return {}
+    folder, labels, counts = known
+    negative, positive = labels.index("negative"), labels.index("positive")
 
     def slope(matrix: FloatArray) -> float:
         gain = matrix[positive] - matrix[negative]
@@ -476,7 +460,7 @@ def _contractions(session: duckdb.DuckDBPyConnection) -> dict[str, float]:
         rows = reader.execute(
             f"select {', '.join(f'avg(p_{name})' for name in labels)} from read_parquet(?)"
             " where part = ? group by gold order by gold",
-            [str(predictions), _MATRIX_OF],
+            [str(predictions), MATRIX_OF],
         ).fetchall()
         if len(rows) == len(labels):
             by_score = slope(np.asarray(rows, dtype=np.float64))

@@ -43,7 +43,7 @@ where the interval excludes 0. The model is a table: the function is Python's.
             case
                 when {{ difference }} > 0 then {{ difference }} - {{ low }}
                 when {{ difference }} < 0 then {{ high }} - {{ difference }}
-                else 1
+                when {{ low }} is not null then 1
             end,
             0
         ),

@@ -6,6 +6,7 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import pytest
+from statsmodels.stats.proportion import confint_proportions_2indep
 
 from tests.tiny_checkpoint import make_tiny_checkpoint
 from tests.warehouse.dbt_builds import TinyProject, dataset_post, review, tiny_project
@@ -130,7 +131,6 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> TinyProject:
         "--select",
         "+path:models/marts/founders",
         "+fct_daily_signals",
-        "+dim_dates",
         "path:tests/founders",
         "--indirect-selection",
         "cautious",
@@ -279,12 +279,70 @@ def test_a_loud_account_widens_the_interval(shop: TinyProject) -> None:
         assert 0 < row[1] < row[0]
 
 
+def mood(project: TinyProject, platform: str, number: int) -> dict[str, Any]:
+    return project.one(
+        "select * from marts.mart_brand_sentiment where product_id = 'apple' and platform = ?"
+        " and week_start_date = ?",
+        [platform, FIRST_DAY + timedelta(days=number)],
+    )
+
+
+def test_a_platform_has_its_own_mood(shop: TinyProject) -> None:
+    first, loud = mood(shop, "x", 0), mood(shop, "x", 21)
+    # Days 0, 3 and 6 are hated, four are loved.
+    assert (first["posts_count"], first["negative_count"], first["positive_count"]) == (7, 3, 4)
+    assert first["effective_posts"] == 7
+    assert loud["negative_count"] - 12 in (2, 3)
+    assert loud["effective_posts"] < 4 < loud["scored_posts_count"]
+    assert mood(shop, "reddit", 0)["neutral_ratio"] == 1.0
+    # One of the posts of day 41 is in a language that the model does not read.
+    assert mood(shop, "x", 35)["unscored_posts_count"] == 1
+    # The toy model does not say how often it errs.
+    assert first["net_sentiment_corrected"] is None
+
+
+def test_a_week_that_is_cut_off_is_marked(shop: TinyProject) -> None:
+    last = mood(shop, "x", 70)
+    assert (last["is_partial_week"], last["observed_days_count"], last["posts_count"]) == (
+        True,
+        2,
+        2,
+    )
+    assert (first := mood(shop, "x", 0))["is_partial_week"] is False
+    assert first["change_reason"] == "first_week"
+    assert mood(shop, "x", 7)["change_reason"] is None
+
+
+def test_changes_have_newcombe_s_interval(shop: TinyProject) -> None:
+    """Against statsmodels, on shares that are whole numbers of independent posts."""
+    rows = shop.query(
+        "select a.month_value, a.effective_records, b.month_value, b.effective_records,"
+        " c.change_low, c.change_high, c.p_value"
+        " from intermediate.int_growth__months as a"
+        " inner join intermediate.int_growth__months as b"
+        " on a.product_id = b.product_id and a.metric = b.metric"
+        " and b.month_start_date = a.month_start_date - interval 1 month"
+        " inner join intermediate.int_growth__changes as c"
+        " on a.product_id = c.product_id and a.metric = c.metric"
+        " and a.month_start_date = c.month_start_date and c.comparison = 'month'"
+        " where a.metric = 'positive_ratio' and c.change_low is not null"
+    )
+    assert rows
+    for share, trials, base, base_trials, low, high, p in rows:
+        expected = confint_proportions_2indep(
+            share * trials, trials, base * base_trials, base_trials, method="newcomb"
+        )
+        assert (low, high) == pytest.approx(expected, abs=1e-6)
+        assert (p < 0.05) == (low > 0 or high < 0)
+
+
 def test_no_text_is_published(shop: TinyProject) -> None:
     names = {
         name
         for (name,) in shop.query(
             "select column_name from duckdb_columns() where schema_name = 'marts'"
-            " and table_name in ('mart_review_themes', 'mart_growth', 'mart_growth_metrics')"
+            " and table_name in ('mart_review_themes', 'mart_growth', 'mart_growth_metrics',"
+            " 'mart_brand_sentiment')"
         )
     }
     assert names
