@@ -11,7 +11,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -428,6 +428,12 @@ class DailySeries:
     is_promo: Flags
     is_stock_out: Flags
     is_observed_social: Flags
+    events: tuple[tuple[int, str], ...] = ()
+    """Day (its place in `days`) and kind of what happened, in that order."""
+
+
+# Promotions, stock-outs and closed days are shown as days; holidays would be in every panel.
+MARKED_KINDS = ("launch", "release", "price_change", "campaign", "outage")
 
 
 def read_daily(published: Published, subjects: Sequence[Subject]) -> list[DailySeries]:
@@ -456,8 +462,34 @@ def read_daily(published: Published, subjects: Sequence[Subject]) -> list[DailyS
     ):
         found[row[0]].append(row)
     metrics = _read_metrics(published, subjects, first, len(days))
+    events = _read_events(published, first)
     return [
-        _series(subject, days, found[subject.product_id], wide, metrics) for subject in subjects
+        replace(
+            _series(subject, days, found[subject.product_id], wide, metrics),
+            events=tuple(
+                (day, kind)
+                for day, kind, product_id in events
+                if product_id in (None, subject.product_id)
+            ),
+        )
+        for subject in subjects
+    ]
+
+
+def _read_events(published: Published, first: date) -> list[tuple[int, str, str | None]]:
+    """Day, kind and product (None for all) of each event's first day in the window."""
+    if not published.has("bridge_date_events", "event_kind"):
+        return []
+    return [
+        (day, kind, product_id)
+        for day, kind, product_id in published.rows(
+            f"""
+            select distinct datediff('day', ?::date, starts_date::date), event_kind, product_id
+            from {published.table("bridge_date_events")}
+            where date_day = starts_date and event_kind in (select unnest(?)) order by all
+            """,
+            [first, list(MARKED_KINDS)],
+        )
     ]
 
 

@@ -31,6 +31,7 @@ from charts.panels import (
 )
 from charts.reading import (
     BOUGHT,
+    MARKED_KINDS,
     Catalogue,
     DailySeries,
     Flags,
@@ -45,6 +46,7 @@ from charts.reading import (
     read_overview,
 )
 from charts.style import (
+    EVENT,
     FAINT,
     MOOD_INK,
     MOOD_LIGHT,
@@ -222,6 +224,10 @@ def _keys(series: Sequence[DailySeries], catalogue: Catalogue) -> tuple[Key, ...
         keys.append(Key("shade", PROMOTION, "promotion"))
     if any(one.is_stock_out.any() for one in series):
         keys.append(Key("hatch", STOCK_OUT, "out of stock"))
+    kinds = {kind for one in series for _, kind in one.events}
+    if kinds:
+        listed = ", ".join(kind.replace("_", " ") for kind in MARKED_KINDS if kind in kinds)
+        keys.append(Key("dot", EVENT, listed))
     if any(_has_gap(one) for one in series):
         keys.append(Key("strip", UNOBSERVED, "closed or not observed"))
     return tuple(keys)
@@ -253,6 +259,7 @@ def _panel(
         _shade(axes, one)
         style_time_axis(axes, one.days, width - gutter, labelled=not parts.has_mood)
         note = _draw_sales(axes, one, width - gutter)
+        _mark_events(axes, one, width - gutter, named=True)
         title = (what.title if what else "sales") + note
         sheet.text(fit(title, width, SIZE_NOTE), left, top, SIZE_NOTE, colour=SALES_INK)
         top += _LABEL + _SALES_HEIGHT + _BETWEEN
@@ -261,6 +268,7 @@ def _panel(
         _shade(axes, one)
         style_time_axis(axes, one.days, width - gutter, labelled=True)
         _draw_mood(axes, one, mood_limits, width - gutter)
+        _mark_events(axes, one, width - gutter, named=not parts.has_sales)
         sheet.text(measure("sentiment_mean").title, left, top, SIZE_NOTE, colour=MOOD_INK)
 
 
@@ -292,6 +300,40 @@ def _shade(axes: Axes, one: DailySeries) -> None:
             hatch="//////",
             linewidth=0,
             zorder=0.5,
+        )
+
+
+def _mark_events(axes: Axes, one: DailySeries, width: float, *, named: bool) -> None:
+    """A line at the day of each event; where there is room, a dot with its kind above the plot."""
+    places = [width * (day + 0.5) / len(one.days) for day, _ in one.events]
+    free = 0.0
+    for number, (day, kind) in enumerate(one.events):
+        axes.axvline(day, color=EVENT, linewidth=0.7, linestyle=(0, (2, 2)), zorder=4.5)
+        if not named:
+            continue
+        at = axes.get_xaxis_transform()
+        axes.plot(day, 1, "o", transform=at, color=EVENT, markersize=3, clip_on=False, zorder=7)
+        label = kind.replace("_", " ")
+        room = text_width(label, SIZE_NOTE) + 0.1
+        place, following = places[number], min([*places[number + 1 :], width])
+        is_right, is_left = place + room <= following, place - room >= free
+        free = place + room if is_right else place + 0.05
+        # Where neither side has room the dot alone says that something happened.
+        if not (is_right or is_left):
+            continue
+        axes.annotate(
+            label,
+            (day, 1),
+            xycoords=at,
+            xytext=(4 if is_right else -4, 0),
+            textcoords="offset points",
+            ha="left" if is_right else "right",
+            va="center",
+            fontsize=SIZE_NOTE,
+            color=EVENT,
+            zorder=7,
+            annotation_clip=False,
+            bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.4, "alpha": 0.85},
         )
 
 

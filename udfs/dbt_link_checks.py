@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 import duckdb
 import numpy as np
@@ -29,6 +29,15 @@ POOLED_PRODUCTS = 2_000
 PLACEBO_TESTS = 200
 PLACEBO_SEED = 20260101
 CALENDAR = "calendar"  # the signal of events that come from the business calendar
+# Other kinds of its events, and the days that are tested: those after them, or (0) their own.
+CALENDAR_KINDS = {
+    "campaign": 0,
+    "launch": events.WINDOW_DAYS,
+    "outage": 0,
+    "price_change": events.WINDOW_DAYS,
+    "release": events.WINDOW_DAYS,
+}
+Span: TypeAlias = tuple[str | None, np.datetime64, np.datetime64]
 
 _KEY = [("product_id", pa.string()), ("signal", pa.string()), ("metric", pa.string())]
 SKILL_SCHEMA = pa.schema(
@@ -268,12 +277,16 @@ def uplift_of_events(
     products: duckdb.DuckDBPyRelation,
     *,
     pairs: duckdb.DuckDBPyRelation,
+    calendar: duckdb.DuckDBPyRelation,
 ) -> pa.Table:
     """Return what followed the events of every pair that has any, as `EVENT_SCHEMA`.
 
     `pairs`: product_id, signal, metric whose gate is open. Mood makes high-mood and low-mood days,
-    post volume makes bursts; promotions and holidays are those of the days with mood.
+    post volume makes bursts; promotions and holidays are those of the days with mood. `calendar`,
+    int_calendar__events, has the launches, releases, outages, campaigns and price changes; a kind
+    that it does not hold has no rows.
     """
+    spans = _read_spans(session, calendar)
     parts: list[dict[str, Any]] = []
     for signal, metric, panel in read_panels(
         session,
@@ -283,7 +296,7 @@ def uplift_of_events(
         pairs=pairs,
         signals=("sentiment_mean", "posts_count"),
     ):
-        for kind, of_signal, days, window_days, part in _events_of(signal, panel):
+        for kind, of_signal, days, window_days, part in _events_of(signal, panel, spans):
             test = events.event_uplift(part, days, window_days=window_days)
             parts.append(
                 {
@@ -306,12 +319,53 @@ def uplift_of_events(
     if not parts:
         return EVENT_SCHEMA.empty_table()
     columns = _joined(parts)
-    family = _families(columns, "event_kind", "signal", "metric")
+    # Over the kinds too: whoever tries many kinds of events finds one that did something.
+    family = _families(columns, "signal", "metric")
     columns["q_value"] = benjamini_hochberg(columns["p_value"], groups=family)
     return _table(columns, EVENT_SCHEMA)
 
 
-def _events_of(signal: str, panel: Panel) -> list[tuple[str, str, BoolArray, int, Panel]]:
+def _read_spans(
+    session: duckdb.DuckDBPyConnection, calendar: duckdb.DuckDBPyRelation
+) -> dict[str, list[Span]]:
+    """First and last day of the calendar's events by kind; without a product for the shop."""
+    rows = (
+        session.cursor()
+        .execute(
+            f"""
+            select event_kind, case when not is_shop_wide then product_id end,
+                starts_date, coalesce(ends_date, date '9999-12-31')
+            from ({calendar.sql_query()})
+            where is_mapped and list_contains(?, event_kind)
+            order by all
+            """,
+            [list(CALENDAR_KINDS)],
+        )
+        .fetchall()
+    )
+    spans: dict[str, list[Span]] = {}
+    for kind, product_id, first, last in rows:
+        span = (product_id, np.datetime64(first, "D"), np.datetime64(last, "D"))
+        spans.setdefault(kind, []).append(span)
+    return spans
+
+
+def days_of(spans: Sequence[Span], panel: Panel) -> BoolArray:
+    """Days (N, T) of a panel that lie in a span of the product or of the whole shop."""
+    days = np.zeros((panel.n_products, panel.n_days), dtype=np.bool_)
+    row_of = {product_id: row for row, product_id in enumerate(panel.product_ids)}
+    for product_id, first, last in spans:
+        inside = (panel.dates >= first) & (panel.dates <= last)
+        if product_id is None:
+            days |= inside
+        elif product_id in row_of:
+            days[row_of[product_id]] |= inside
+    return days
+
+
+def _events_of(
+    signal: str, panel: Panel, spans: Mapping[str, Sequence[Span]]
+) -> list[tuple[str, str, BoolArray, int, Panel]]:
     """Kind, signal, days, days of the window and panel of each kind of event of a signal."""
     if signal == "posts_count":
         bursts = events.signal_events(panel, events.BURST_SD)
@@ -326,6 +380,8 @@ def _events_of(signal: str, panel: Panel) -> list[tuple[str, str, BoolArray, int
     ):
         # The days of the event itself; as a control it would leave nothing of them.
         found.append((kind, CALENDAR, days, 0, events.without_flag(panel, flag)))
+    for kind in sorted(spans):
+        found.append((kind, CALENDAR, days_of(spans[kind], panel), CALENDAR_KINDS[kind], panel))
     return found
 
 

@@ -9,6 +9,7 @@ import pytest
 import statsmodels.api as sm
 
 from tests.statistics.simulated_panels import Array, simulated_panel
+from udfs.dbt_link_checks import days_of
 from udfs.lead_lag.events import event_uplift, signal_events, without_flag
 from udfs.lead_lag.panel import Options, Panel
 
@@ -151,3 +152,32 @@ def test_too_few_events_and_odd_series_have_a_reason() -> None:
     ]
     assert found.is_tested.tolist() == [False] * 4 + [True]
     assert np.isnan(found.uplift[:4]).all()
+
+
+def test_spans_of_the_calendar_are_days_of_the_product_or_of_all() -> None:
+    panel = simulated_panel(5, 2, 120)
+    first = panel.dates[0]
+    spans = [
+        (panel.product_ids[1], first + 3, first + 4),
+        (None, first - 2, first),
+        ("another", first, first + 100),
+        (panel.product_ids[0], first + 118, np.datetime64("9999-12-31")),
+    ]
+    days = days_of(spans, panel)
+    assert [np.flatnonzero(row).tolist() for row in days] == [[0, 118, 119], [0, 3, 4]]
+
+
+def test_what_follows_releases_is_found_and_nothing_where_nothing_was_planted() -> None:
+    panel = simulated_panel(6, 2, 400, promo_days=False)
+    releases = [int(day) for day in np.random.default_rng(3).choice(380, 14, replace=False)]
+    outcome = panel.outcome.copy()
+    for day in {day + step for day in releases for step in (1, 2, 3)}:
+        outcome[0, day] *= 1.5
+    spans = [(None, panel.dates[day], panel.dates[day]) for day in releases]
+    changed = replace(panel, outcome=outcome)
+    test = event_uplift(changed, days_of(spans, changed))
+    assert test.is_tested.all()
+    assert test.uplift[0] == pytest.approx(0.5, abs=0.2)
+    assert test.p[0] < 0.001
+    assert abs(test.uplift[1]) < 0.15
+    assert test.p[1] > 0.01

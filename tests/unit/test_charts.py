@@ -697,3 +697,30 @@ def _store_references() -> None:
 
 if __name__ == "__main__":
     _store_references()
+
+
+def test_events_of_a_product_and_of_the_shop_are_marked_with_their_kind(tmp_path: Path) -> None:
+    file = make_published(tmp_path / "published.duckdb", NINE[:2])
+    with duckdb.connect(str(file)) as connection:
+        connection.execute(
+            """
+            create table marts.bridge_date_events as
+            select starts_date + i::integer as date_day, event_kind, product_id, starts_date
+            from (values ('launch', 'chatty', date '2026-06-20'),
+                ('outage', null, date '2026-08-01'), ('outage', null, date '2026-08-02'),
+                ('promotion', null, date '2026-09-01'),
+                ('release', 'another', date '2026-06-10')) as e(event_kind, product_id, starts_date)
+            cross join range(2) as days(i)
+            """
+        )
+    sheet = trends_sheet(file)
+    shown = [text for text in words(sheet) if text in ("launch", "outage", "release")]
+    # A launch of one product; of two outages in a row one is named to the left, one to the right,
+    # where the launch has left room for it.
+    assert sorted(shown) == ["launch", *["outage"] * 3]
+    assert "launch, outage" in words(sheet)
+    with reading.open_published(file) as published:
+        subjects = reading.read_catalogue(published).subjects
+        chatty, other = reading.read_daily(published, subjects)
+    assert chatty.events == ((25, "launch"), (67, "outage"), (68, "outage"))
+    assert other.events == ((67, "outage"), (68, "outage"))

@@ -17,6 +17,7 @@ import pytest
 from tests.statistics.simulated_panels import simulated_panel
 from tests.warehouse.dbt_builds import TinyProject, tiny_project
 from udfs.dbt_links import pair_tests
+from udfs.lead_lag.multiplicity import benjamini_hochberg
 
 DAYS = 200
 LINKED = ["l0", "l1", "l2", "l3", "l4"]
@@ -90,6 +91,18 @@ def write_inputs(project: TinyProject) -> None:
             cross join (values ('units'), ('rating_mean')) as m(metric);
             create table intermediate.int_links__testable as
             select product_id, signal, metric from marts.mart_sufficiency where gate = 'full';
+            -- Five campaigns of the shop on days of promotions, two launches of one product.
+            create table intermediate.int_calendar__events as
+            select 'c' || promo_day as event_id, 'campaign' as event_kind,
+                null::varchar as product_id, true as is_shop_wide, true as is_mapped,
+                promo_day as starts_date, promo_day + 2 as ends_date
+            from (select date_day as promo_day from given where product_id = 'none'
+                and is_promo qualify row_number() over (order by date_day) % 3 = 1)
+            union all
+            select 'l' || n, 'launch', 'none', false, n < 2,
+                (select min(date_day) from given) + 40 * (n + 1)::integer,
+                (select min(date_day) from given) + 40 * (n + 1)::integer
+            from range(3) as launches(n);
             create table intermediate.int_links__primary as
             select product_id, signal, metric from marts.mart_sufficiency
             where signal = 'sentiment_mean' and metric = 'units';
@@ -188,6 +201,13 @@ def test_event_days_are_told_apart_by_kind(shop: TinyProject) -> None:
         "select event_kind, signal, window_days, count(*), count(*) filter (is_tested)"
         " from marts.mart_event_uplift where metric = 'units' group by all order by all"
     )
+    # A campaign that comes with every promotion cannot be told apart from it.
+    assert kinds.pop(0) == ("campaign", "calendar", 0, 6, 0)
+    assert kinds.pop(2) == ("launch", "calendar", 3, 6, 0)
+    assert shop.query(
+        "select product_id, events_count, reason from marts.mart_event_uplift"
+        " where event_kind = 'launch' and metric = 'units' and events_count > 0"
+    ) == [("none", 2, "2 of 5 events needed")]
     assert kinds[:3] == [
         ("high_mood", "sentiment_mean", 3, 6, 6),
         ("holiday", "calendar", 0, 6, 0),
@@ -195,6 +215,13 @@ def test_event_days_are_told_apart_by_kind(shop: TinyProject) -> None:
     ]
     assert kinds[3] == ("promotion", "calendar", 0, 6, 6)
     assert kinds[4][:3] == ("volume_burst", "posts_count", 3)
+    # Two kinds from one signal are one family: the larger p of both is corrected the least.
+    p_and_q = shop.query(
+        "select p_value, q_value from marts.mart_event_uplift"
+        " where metric = 'units' and signal = 'sentiment_mean' and is_tested"
+    )
+    p, q = (np.array(column) for column in zip(*p_and_q, strict=True))
+    assert q == pytest.approx(benjamini_hochberg(p, groups=np.zeros(len(p))))
     (high,), (low,), (promotion,) = (
         shop.query(
             "select median(uplift_ratio) from marts.mart_event_uplift"

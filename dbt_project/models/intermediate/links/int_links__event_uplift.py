@@ -14,4 +14,5 @@ def model(dbt, session):
         daily_signals=dbt.ref("int_daily__signals"),
         products=dbt.ref("dim_products"),
         pairs=dbt.ref("int_links__testable"),
+        calendar=dbt.ref("int_calendar__events"),
     )
