@@ -24,15 +24,9 @@ from pipeline.checks import check_clock, check_disk
 from pipeline.console import Level, is_for_people, meter, name_run, out, tell
 from pipeline.extracting import Pulled, extract
 from pipeline.fingerprints import BUILT, PUBLISHED, fingerprint, read_mark, write_mark
-from pipeline.forgetting import (
-    Asked,
-    clean_arrivals,
-    finish_begun,
-    finish_removed,
-    keep_promises,
-    remove_asked,
-    summary,
-)
+from pipeline.forget_arrivals import clean_arrivals
+from pipeline.forget_requests import finish, summary
+from pipeline.forgetting import Asked, finish_begun, finish_removed, keep_promises, remove_asked
 from pipeline.paths import PROJECT_ROOT
 from pipeline.privacy import check_key, key_check
 from pipeline.secrets import redact
@@ -86,6 +80,7 @@ class Run:
     notes: list[str] = field(default_factory=list)
     is_empty: bool = False
     asked: Asked | None = None
+    is_over: bool = False
 
 
 def utc_now() -> datetime:
@@ -163,6 +158,8 @@ def run_steps(
         for step in steps:
             with _timed(step) as say:
                 STEPS[step](run, say)
+            if run.is_over:
+                break
         for note in run.notes:
             tell("note", note, level=Level.WARNING)
         for problem in run.problems:
@@ -476,14 +473,20 @@ def _forget(run: Run, say: Callable[[str], None]) -> None:
         run.problems.extend(request.plan.problems)
         for line in summary(request):
             say(line)
-    run.is_empty = all(request.plan.is_empty() for request in requests)
-    if not run.asked.is_built:
+    run.is_empty = run.is_over = all(request.plan.is_empty() for request in requests)
+    if run.is_over:
+        # Nothing was removed: what was built still holds.
+        for request in requests:
+            finish(settings, request, scores=0, finished_at=run.now())
+    elif not run.asked.is_built:
         for receipt in finish_removed(run.settings, run.now()):
             say(f"receipt in {_shown(receipt)}")
 
 
 def _note_emptiness(run: Run) -> None:
     """A green run over nothing is a failure that nobody notices: say so."""
+    if run.asked is not None:
+        return
     from pipeline.sufficiency import what_is_missing
 
     missing = what_is_missing(run.settings.paths.published, run.settings.target.expects)

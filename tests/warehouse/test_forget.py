@@ -26,22 +26,23 @@ from extract._state import seen_key
 from extract.base import Deletion
 from extract.personal import Shape, Targets
 from extract.registry import declared_streams
-from pipeline import cli, forget_plan, forgetting
+from pipeline import cli, forget_plan, forget_removal, forgetting
+from pipeline.forget_arrivals import clean_arrivals
+from pipeline.forget_requests import begun
 from pipeline.forgetting import (
     Asked,
-    begun,
-    clean_arrivals,
     finish_begun,
     finish_removed,
     keep_promises,
     remove_asked,
 )
 from pipeline.privacy import guard
+from pipeline.running import run_steps
 from pipeline.settings import PrivacySettings, Settings, load_settings
 from udfs.dbt_plugin import hash_of
 from udfs.sentiment import store
 from warehouse.commits import list_landed, read_commits, read_cursor
-from warehouse.forgetting import lines_of
+from warehouse.forgetting import lines_of, measure
 from warehouse.landing import LandingWriter
 from warehouse.lines import FileState
 from warehouse.loading import load
@@ -179,7 +180,7 @@ def test_commits_log_and_files_agree_afterwards(settings: Settings) -> None:
     ask(settings, posts={f"x:{VICTIM}"})
     for file in list_landed(settings.paths.landing):
         assert file.bytes == file.path.stat().st_size
-        assert file.sha256 == forgetting.measure(file).sha256
+        assert file.sha256 == measure(file).sha256
     log = rows(settings, "select logical_id, byte_count, sha256, row_count from raw.load_log")
     landed = {f.logical_id: (f.bytes, f.sha256) for f in list_landed(settings.paths.landing)}
     assert {name: (size, sha) for name, size, sha, _ in log} == landed
@@ -387,7 +388,7 @@ def test_whatever_comes_next_finishes_what_was_begun(
     settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     scene(settings)
-    real, calls = forgetting.rewrite, []
+    real, calls = forget_removal.rewrite, []
 
     def stop_at_the_second(file, change):
         calls.append(file)
@@ -396,7 +397,7 @@ def test_whatever_comes_next_finishes_what_was_begun(
         return real(file, change)
 
     with monkeypatch.context() as patch:
-        patch.setattr(forgetting, "rewrite", stop_at_the_second)
+        patch.setattr(forget_removal, "rewrite", stop_at_the_second)
         with pytest.raises(SystemExit):
             ask(settings, posts={f"x:{VICTIM}"})
     assert holds(settings, WORDS) == [WORDS]
@@ -404,7 +405,7 @@ def test_whatever_comes_next_finishes_what_was_begun(
     finish_removed(settings, NOW)
     assert holds(settings, VICTIM, WORDS) == []
     for file in list_landed(settings.paths.landing):
-        assert file.sha256 == forgetting.measure(file).sha256
+        assert file.sha256 == measure(file).sha256
 
 
 def test_what_a_stream_lands_meanwhile_is_searched_too(
@@ -507,6 +508,18 @@ def test_records_go_after_the_days_of_their_source(settings: Settings) -> None:
     assert holds(settings, "x 2026-01-01 0") == ["x 2026-01-01 0"], "old is not forgotten"
 
 
+def test_every_run_keeps_to_the_retention(settings: Settings) -> None:
+    scene(settings)
+    kept = settings.model_copy(update={"privacy": PrivacySettings(retention_days={"x": 30})})
+    assert run_steps(kept, "load", now=lambda: NOW + timedelta(days=30)) == 0
+    assert holds(settings, WORDS) == [WORDS]
+    assert run_steps(kept, "load", now=lambda: NOW + timedelta(days=31)) == 0
+    assert rows(settings, "from raw.x_posts") == []
+    assert holds(settings, WORDS, VICTIM, "another") == [VICTIM], "in the cursor, as a position"
+    (receipt,) = (settings.paths.folder / "receipts").iterdir()
+    assert json.loads(receipt.read_text())["how"] == "retention"
+
+
 # --- the command -------------------------------------------------------------------------------
 
 
@@ -532,7 +545,12 @@ def test_the_command_reads_lists_and_names_what_it_does_not_understand(
     assert done.exit_code == 3
     assert "ids.csv:3" in done.output
     assert holds(settings, WORDS, VICTIM) == []
-    assert command(settings, "--post", f"x:{VICTIM}", "--yes").exit_code == 4
+    settings.paths.published.write_bytes(b"built once")
+    assert command(settings, "--post", f"x:{VICTIM}", "--yes").exit_code == 4, (
+        "and nothing is built"
+    )
+    assert begun(settings.paths) == []
+    assert len(list((settings.paths.folder / "receipts").iterdir())) == 2
 
 
 def test_results_of_compliance_jobs_are_understood(settings: Settings, tmp_path: Path) -> None:
