@@ -61,17 +61,17 @@ def pull_in_bulk(
     if walk.resume is None:
         started = _start(shop, window)
         if started is None:
-            yield Page([], progress.cursor(), [], shop.take_notes())
+            yield shop.page(progress)
             return False
         walk.resume = {BULK: started}
-        yield Page([], progress.cursor(), [], shop.take_notes())
+        yield shop.page(progress)
     operation = _wait(shop, str(walk.resume[BULK]["id"]))
     try:
         yield from _read(shop, progress, walk, operation)
     except _DamagedError as error:
         shop.say(f"{NAME} {shop.name}: {error} The orders are read page by page instead.")
         walk.top, walk.resume = None, None
-        yield Page([], progress.cursor(), [], shop.take_notes())
+        yield shop.page(progress)
         return False
     # The operation reads on while orders change: what was changed since it began may be missing.
     began = walk.resume[BULK].get("began")
@@ -80,7 +80,7 @@ def pull_in_bulk(
     walk.finish()
     if forget:
         del progress.walks[key]
-    yield Page([], progress.cursor(), [], shop.take_notes())
+    yield shop.page(progress)
     return True
 
 
@@ -307,9 +307,7 @@ def _pages(shop: Shop, progress: Progress, walk: Walk, index: Path) -> Iterator[
                 walk.top = max(met if walk.top is None else [walk.top, *met])
             resume = {**resume, "read": rows[-1][0]}
             walk.resume = {BULK: resume}
-            records = shop.new_only(progress, [shop.record(ORDERS, node) for node in nodes])
-            rejects = [reject for reject in rejects if progress.seen.is_new_reject(reject)]
-            yield Page(records, progress.cursor(), rejects, shop.take_notes())
+            yield shop.page(progress, [shop.record(ORDERS, node) for node in nodes], rejects)
 
 
 def _whole(lines: sqlite3.Connection, node_id: str, line: str) -> Json:

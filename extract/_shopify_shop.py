@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from extract import _shopify_queries as queries
 from extract._graphql import COST_CODES, DENIED_CODES, Bucket, GraphAnswer, QueryError, ask
 from extract._outcomes import RetryError
-from extract._state import Progress
-from extract.base import Context, Json, Record, Reject
+from extract._state import Progress, Seen
+from extract.base import Context, Json, Page, Record, Reject
 
 if TYPE_CHECKING:
     from extract._http import Http
@@ -39,6 +39,7 @@ class Shop:
     http: Http
     login: Login
     bucket: Bucket
+    seen: Seen = field(default_factory=Seen)
     sizes: dict[str, int] = field(default_factory=dict)
     _noted: set[str] = field(default_factory=set)
     _notes: list[str] = field(default_factory=list)
@@ -184,13 +185,20 @@ class Shop:
         payload = {**node, "_shop": self.name}
         return Record(stream, node["id"], payload, self.context.clock.now())
 
-    def new_only(self, progress: Progress, records: Sequence[Record]) -> list[Record]:
-        """The records whose content was not landed lately; two shops may count alike."""
-        return [
-            record
-            for record in records
-            if progress.seen.is_new(replace(record, record_id=f"{self.name}|{record.record_id}"))
-        ]
+    def page(
+        self,
+        progress: Progress,
+        records: Sequence[Record] = (),
+        rejects: Sequence[Reject] = (),
+        notes: Sequence[str] = (),
+    ) -> Page:
+        """What is new of a page, with the cursor that is valid once it has landed. Each shop
+        remembers its own: two may count alike, and a large one must not push out a small one."""
+        new = [record for record in records if self.seen.is_new(record)]
+        refused = [reject for reject in rejects if self.seen.is_new_reject(reject)]
+        seen = progress.extra.setdefault("seen", {})
+        seen[self.name] = self.seen.state()
+        return Page(new, progress.cursor(), refused, [*self.take_notes(), *notes])
 
     def count(self, filtered: str) -> int | None:
         """How many orders a filter meets; None if the platform does not say."""

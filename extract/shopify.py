@@ -10,12 +10,13 @@ Customers are not asked for at all: no name, address, e-mail or id.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
-from typing import Annotated, Literal
+from typing import Annotated, Literal, TypeAlias
 from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -48,7 +49,7 @@ from extract._shopify_shop import (
     second_of,
     usable,
 )
-from extract._state import Progress, Walk, one_after_the_other, window_key
+from extract._state import Progress, Seen, Walk, one_after_the_other, window_key
 from extract.base import Context, Cursor, ExtractError, Json, Page
 
 STREAMS: tuple[tuple[str, str], ...] = (("shopify", "orders"), ("shopify", "products"))
@@ -57,6 +58,9 @@ TOKEN = "SOCIAL_SIGNALS_SHOPIFY_TOKEN"  # noqa: S105 - the name of a variable
 CLIENT_ID = "SOCIAL_SIGNALS_SHOPIFY_CLIENT_ID"
 CLIENT_SECRET = "SOCIAL_SIGNALS_SHOPIFY_CLIENT_SECRET"  # noqa: S105 - the name of a variable
 CREDENTIALS: tuple[str, ...] = (TOKEN, CLIENT_ID, CLIENT_SECRET)
+_VARIABLES = "SOCIAL_SIGNALS_SHOPIFY"
+_Place: TypeAlias = tuple[str, str, tuple[str, str, str]]
+"""A shop's name, its address, and the variables of its token, client id and client secret."""
 
 SHOWN_DAYS = 60
 """Older orders are shown to apps with the scope read_all_orders alone."""
@@ -69,15 +73,15 @@ _PRODUCTS_BEGIN = 1_000_000_000
 
 
 class ShopSettings(BaseModel):
-    """`[sources.shopify.shops."<domain>"]`: one of several shops. `url` is https:// and the domain
-    by default; the other keys name the environment variables that hold its credentials."""
+    """`[sources.shopify.shops."<domain>"]`: one of several shops. `base_url` is https:// and the
+    domain by default; `variables` is how the names of its environment variables begin, before
+    _TOKEN, _CLIENT_ID and _CLIENT_SECRET, by default that of a single shop and the first part of
+    the domain: SOCIAL_SIGNALS_SHOPIFY_ACME_EU for acme-eu.myshopify.com."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    url: OwnUrl | None = None
-    token: str = TOKEN
-    client_id: str = CLIENT_ID
-    client_secret: str = CLIENT_SECRET
+    base_url: OwnUrl | None = None
+    variables: Annotated[str, Field(pattern=r"^([A-Z][A-Z0-9_]*)?$")] = ""
 
 
 class Settings(LiveSettings):
@@ -124,6 +128,8 @@ def pull(settings: Settings, cursor: Cursor, context: Context) -> Iterator[Page]
     products = [f"{name} products" for name, _, _ in places]
     backfills = [window_key(key, context.since, context.until) for key in orders]
     progress.keep_only([*orders, *products, *backfills])
+    known = progress.extra.get("seen", {})
+    progress.extra["seen"] = {name: known[name] for name, *_ in places if name in known}
     with ExitStack() as stack:
         parts: list[tuple[str, Callable[[], Iterator[Page]]]] = [
             (place[0], partial(_pull_shop, stack, settings, context, progress, place))
@@ -150,18 +156,21 @@ def _shop_by_shop(parts: Sequence[tuple[str, Callable[[], Iterator[Page]]]]) -> 
         )
 
 
-def _places(settings: Settings) -> list[tuple[str, str, ShopSettings]]:
-    """(name, address, credentials) of every shop.
+def _places(settings: Settings) -> list[_Place]:
+    """Every shop.
 
     Raises:
         FixError: there is none, or one is named twice.
     """
-    places = []
+    places: list[_Place] = []
     if settings.base_url is not None:
         name = urlsplit(settings.base_url).hostname or settings.base_url
-        places.append((name, settings.base_url, ShopSettings()))
+        places.append((name, settings.base_url, (TOKEN, CLIENT_ID, CLIENT_SECRET)))
     for name, shop in settings.shops.items():
-        places.append((name, str(shop.url or f"https://{name}"), shop))
+        first = re.sub(r"[^A-Z0-9]+", "_", name.partition(".")[0].upper())
+        begin = shop.variables or f"{_VARIABLES}_{first}"
+        variables = (f"{begin}_TOKEN", f"{begin}_CLIENT_ID", f"{begin}_CLIENT_SECRET")
+        places.append((name, str(shop.base_url or f"https://{name}"), variables))
     if not places:
         raise FixError(
             f"{NAME}: no shop is named.",
@@ -177,11 +186,8 @@ def _places(settings: Settings) -> list[tuple[str, str, ShopSettings]]:
     return places
 
 
-def _connect(
-    stack: ExitStack, settings: Settings, context: Context, place: tuple[str, str, ShopSettings]
-) -> Shop:
-    name, url, given = place
-    names = (given.token, given.client_id, given.client_secret)
+def _connect(stack: ExitStack, settings: Settings, context: Context, place: _Place) -> Shop:
+    name, url, names = place
     login = login_of(context, names, source=f"{NAME} {name}")
     http = stack.enter_context(
         open_http(
@@ -202,9 +208,10 @@ def _pull_shop(
     settings: Settings,
     context: Context,
     progress: Progress,
-    place: tuple[str, str, ShopSettings],
+    place: _Place,
 ) -> Iterator[Page]:
     shop = _connect(stack, settings, context, place)
+    shop.seen = Seen(progress.extra.get("seen", {}).get(shop.name))
     parts: list[tuple[str, Callable[[], Iterator[Page]]]] = [
         (f"{shop.name} orders", partial(_orders, shop, progress))
     ]
@@ -330,9 +337,7 @@ def _walk(
     ):
         if forget and walk.resume is None:
             del progress.walks[key]
-        records = shop.new_only(progress, found.records)
-        rejects = [reject for reject in found.rejects if progress.seen.is_new_reject(reject)]
-        yield Page(records, progress.cursor(), rejects, [*shop.take_notes(), *found.notes])
+        yield shop.page(progress, found.records, found.rejects, found.notes)
 
 
 def _fetch(shop: Shop, listing: _Listing, field_name: str, place: Place) -> Found:
@@ -408,11 +413,7 @@ def probe(settings: Settings, context: Context) -> Probe:
             try:
                 shop = _connect(stack, settings, context, place)
             except FixError as error:
-                missing = tuple(
-                    name
-                    for name in (place[2].token,)
-                    if not context.environment.get(name, "").strip()
-                )
+                missing = (place[2][0],)
                 return Probe(is_configured=False, missing=missing, message=str(error))
             try:
                 said += _missing_scopes(shop)

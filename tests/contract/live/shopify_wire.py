@@ -14,13 +14,13 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cache
-from typing import Any
+from typing import Any, Protocol
 from urllib.parse import parse_qsl
 
 from graphql import FieldNode, InlineFragmentNode, OperationDefinitionNode, SelectionSetNode, parse
 from graphql.utilities import value_from_ast_untyped
 
-from tests.contract.live.server import FakeClock, Reply, Request, json_reply
+from tests.contract.live.server import Reply, Request, json_reply
 
 Node = dict[str, Any]
 _TERM = re.compile(r"(created_at|updated_at):(>=|<)'([^']+)'")
@@ -38,6 +38,14 @@ CONNECTIONS = frozenset(
     }
 )
 _FREE = frozenset({"nodes", "edges", "pageInfo", "shopMoney", "presentmentMoney"})
+
+
+class SharedTime(Protocol):
+    """The time of both sides of the wire."""
+
+    def now(self) -> datetime: ...
+
+    def monotonic(self) -> float: ...
 
 
 class ShopError(Exception):
@@ -63,7 +71,7 @@ class ShopWire:
 
     orders: Callable[[], Iterable[Node]]
     products: Callable[[], Iterable[Node]]
-    time: FakeClock
+    time: SharedTime
     token: str = ""
     client: tuple[str, str] | None = None
     token_lasts_s: float = 86_399.0
@@ -86,6 +94,7 @@ class ShopWire:
     deepest_read: int = 0
     operations: list[Node] = field(default_factory=list)
     files: dict[str, bytes] = field(default_factory=dict)
+    results: dict[int, bytes] = field(default_factory=dict)
     tokens: list[tuple[str, float]] = field(default_factory=list)
     queries: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
     available: float = -1.0
@@ -199,10 +208,7 @@ class ShopWire:
     def filtered(self, name: str, arguments: Node) -> list[Node]:
         """The nodes that a search meets, in the order asked for."""
         nodes = list(self.orders() if name == "orders" else self.products())
-        text = arguments.get("query") or ""
-        terms = _TERM.findall(text)
-        assert " AND ".join(f"{f}:{s}'{v}'" for f, s, v in terms) == text, text
-        for field_name, sign, value in terms:
+        for field_name, sign, value in self.terms(arguments):
             stamp = _STAMPS[field_name]
             if sign == ">=":
                 nodes = [node for node in nodes if node[stamp] >= value]
@@ -210,6 +216,13 @@ class ShopWire:
                 nodes = [node for node in nodes if node[stamp] < value]
         key = str(arguments.get("sortKey", "UPDATED_AT")).lower()
         return sorted(nodes, key=lambda node: _place(node, key))
+
+    def terms(self, arguments: Node) -> list[tuple[str, str, str]]:
+        """The (field, sign, instant) of a search; it may hold nothing else."""
+        text = arguments.get("query") or ""
+        found: list[tuple[str, str, str]] = _TERM.findall(text)
+        assert " AND ".join(f"{name}:{sign}'{value}'" for name, sign, value in found) == text, text
+        return found
 
     def _node(self, node_id: str) -> Node | None:
         if "BulkOperation" in node_id:
@@ -229,7 +242,7 @@ class ShopWire:
             error = {"code": "OPERATION_IN_PROGRESS", "field": None, "message": "One at a time"}
             return {"bulkOperation": None, "userErrors": [error]}
         number = len(self.operations) + 1
-        lines = list(self._bulk_lines(arguments["query"]))
+        count, roots, size = self.keep(number, self._bulk_lines(arguments["query"]))
         operation = {
             "__typename": "BulkOperation",
             "id": f"gid://shopify/BulkOperation/{number}",
@@ -237,17 +250,28 @@ class ShopWire:
             "errorCode": None,
             "createdAt": _text(self.time.now()),
             "completedAt": None,
-            "objectCount": str(len(lines)),
-            "rootObjectCount": str(sum("__parentId" not in line for line in lines)),
-            "fileSize": None,
+            "objectCount": str(count),
+            "rootObjectCount": str(roots),
+            "fileSize": str(size),
             "url": None,
             "partialDataUrl": None,
             "query": arguments["query"],
             "polls": 0,
-            "lines": lines,
         }
         self.operations.append(operation)
         return {"bulkOperation": operation, "userErrors": []}
+
+    def keep(self, number: int, lines: Iterable[Node]) -> tuple[int, int, int]:
+        """Write the result of an operation; returns its lines, its roots and its bytes."""
+        written = list(lines)
+        content = "".join(json.dumps(line) + "\n" for line in written).encode()
+        self.results[number] = content
+        return len(written), sum("__parentId" not in line for line in written), len(content)
+
+    def publish(self, number: int, name: str, *, is_whole: bool) -> None:
+        """Show the result of an operation under a name, whole or the part that was written."""
+        content = self.results[number]
+        self.files[name] = content if is_whole else content[: len(content) // 2]
 
     def _polled(self, operation_id: str) -> Node | None:
         found = next((o for o in self.operations if o["id"] == operation_id), None)
@@ -256,15 +280,13 @@ class ShopWire:
         found["polls"] += 1
         if found["polls"] >= self.polls:
             status, code = self.bulk_end
-            name = f"{operation_id.rpartition('/')[2]}.jsonl"
-            content = "".join(json.dumps(line) + "\n" for line in found.pop("lines")).encode()
-            found |= {"status": status, "errorCode": code, "fileSize": str(len(content))}
-            if content and status == "COMPLETED":
-                found["url"] = f"{self.url}/bulk/{name}?signature=abc"
-                self.files[name] = content
-            elif content:
-                found["partialDataUrl"] = f"{self.url}/bulk/{name}?signature=abc"
-                self.files[name] = content[: len(content) // 2]
+            number = operation_id.rpartition("/")[2]
+            found |= {"status": status, "errorCode": code}
+            if found["objectCount"] != "0":
+                is_whole = status == "COMPLETED"
+                self.publish(int(number), f"{number}.jsonl", is_whole=is_whole)
+                place = f"{self.url}/bulk/{number}.jsonl?signature=abc"
+                found["url" if is_whole else "partialDataUrl"] = place
         return found
 
     url: str = ""

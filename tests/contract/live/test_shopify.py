@@ -21,7 +21,7 @@ from extract.base import ExtractError
 from tests.contract.live import suite
 from tests.contract.live.platforms import Shopify, ShopifyBulk
 from tests.contract.live.platforms.base import ago
-from tests.contract.live.platforms.shopify import line, order, refund
+from tests.contract.live.platforms.shopify import line, order, product, refund
 from tests.contract.live.server import Reply, Request, json_reply, serving
 from tests.contract.live.shopify_wire import Node
 
@@ -115,17 +115,28 @@ def test_pages_shrink_to_what_a_query_may_cost() -> None:
     assert platform.wire.dearest_asked > 150.0
 
 
-def test_lines_and_refunds_are_read_to_their_ends() -> None:
-    platform = Shopify()
+@pytest.mark.parametrize("make", [Shopify, ShopifyBulk])
+def test_lines_refunds_and_variants_are_read_to_their_ends(make: type[Shopify]) -> None:
+    """More than two pages of each: 250 lines, refunded in one refund, and 180 variants."""
+    platform = make()
+    lines = [line(number, f"A-{number}") for number in range(1, 251)]
+    long = order(77, ago(hours=1), ago(minutes=30), lines)
+    long["refunds"] = [refund(7, ago(minutes=30), lines), refund(8, ago(minutes=30), lines[:1])]
+    platform.wire.orders = lambda: [*many_orders(3), long]  # type: ignore[method-assign]
+    platform.wire.products = lambda: [product(1, ago(days=3), 180)]  # type: ignore[method-assign]
     with suite.on(platform):
-        found = orders_of(suite.pull(platform))
-    many = found["gid://shopify/Order/8995"]
-    assert len(many["lineItems"]["nodes"]) == 25
-    assert len({one["id"] for one in many["lineItems"]["nodes"]}) == 25
-    (refunded,) = found["gid://shopify/Order/8992"]["refunds"]
-    assert len(refunded["refundLineItems"]["nodes"]) == 30
-    assert refunded["refundShippingLines"]["nodes"][0]["subtotalAmountSet"]
-    assert all(one["_shop"] == "127.0.0.1" for one in found.values())
+        result = suite.pull(platform)
+        assert result.error is None, result.error
+    found = orders_of(result)[long["id"]]
+    assert [one["id"] for one in found["lineItems"]["nodes"]] == [one["id"] for one in lines]
+    whole, single = found["refunds"]
+    given = [one["lineItem"]["id"] for one in whole["refundLineItems"]["nodes"]]
+    assert given == [one["id"] for one in lines]
+    assert len(single["refundLineItems"]["nodes"]) == 1
+    assert whole["refundShippingLines"]["nodes"][0]["subtotalAmountSet"]
+    assert found["_shop"] == "127.0.0.1"
+    (sold,) = [json.loads(text) for stream, _, text in result.landed if "products" in stream]
+    assert len({one["id"] for one in sold["variants"]["nodes"]}) == 180
 
 
 @pytest.mark.parametrize("make", [Shopify, ShopifyBulk])
@@ -328,6 +339,7 @@ def test_a_damaged_result_is_no_loss(damage: Any, times: int) -> None:
 def test_a_result_that_has_expired_is_no_loss() -> None:
     expected, _ = suite.undisturbed(Shopify)
     platform = ShopifyBulk()
+    platform.wire.polls = 10
     with suite.on(platform):
         begun = suite.pull(platform, bulk_wait_s=0)
         assert isinstance(begun.error, WaitError)
@@ -433,11 +445,14 @@ def two_shops() -> Iterator[tuple[Shopify, Shopify, Any]]:
     other = Shopify(time=one.time, environment=token)
     with suite.on(one), suite.on(other):
         shops = {
-            "one.example": {"url": one.url},
-            "other.example": {"url": other.url, "token": "OTHER_SHOP"},
+            "one.example": {"base_url": one.url, "variables": "SOCIAL_SIGNALS_SHOPIFY"},
+            "other-eu.example": {"base_url": other.url},
         }
         settings = shopify.Settings(shops=shops, page_size=4, bulk="never", first_days=30)
-        one.environment = {**one.environment, "OTHER_SHOP": "shpat_other_shop"}
+        one.environment = {
+            **one.environment,
+            "SOCIAL_SIGNALS_SHOPIFY_OTHER_EU_TOKEN": "shpat_other_shop",
+        }
         yield one, other, settings
 
 
@@ -469,7 +484,7 @@ def test_one_shop_that_is_closed_leaves_the_other(two_shops: tuple[Shopify, Shop
     found, cursor, error = landed(one, settings, {})
     assert isinstance(error, FixError)
     assert "one.example" in str(error)
-    assert {record.payload["_shop"] for record in found} == {"other.example"}
+    assert {record.payload["_shop"] for record in found} == {"other-eu.example"}
     one.wire.token = "shpat_very_secret"
     rest, _, error = landed(one, settings, cursor)
     assert error is None

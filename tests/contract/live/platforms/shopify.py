@@ -12,8 +12,8 @@ from tests.contract.live.server import START, Reply, Request
 from tests.contract.live.shopify_wire import Node, ShopWire
 
 MINUTES = (5, 7, 9, 9, 9, 30, 60, 90, 200, 300, 400)
-MANY_LINES, MANY_REFUNDED = 5, 8
-"""Orders with more lines, and with more refunded lines, than a first answer holds."""
+MANY_LINES, REFUNDED = 6, 8
+"""The order with more lines than a first answer holds, and the one with a refund."""
 
 
 def text(instant: datetime) -> str:
@@ -164,6 +164,7 @@ class Shopify(Platform):
             token=self.environment["SOCIAL_SIGNALS_SHOPIFY_TOKEN"],
             pages=self.pages,
             twist=self.twist,
+            polls=1,
         )
 
     def orders(self) -> list[Node]:
@@ -174,10 +175,8 @@ class Shopify(Platform):
             lines = [line(100 * number + 1, "A-1-0", quantity=2), line(100 * number + 2, None)]
             if number == MANY_LINES:
                 lines = [line(100 * number + place, f"A-1-{place}") for place in range(1, 26)]
-            if number == MANY_REFUNDED:
-                lines = [line(100 * number + place, f"A-1-{place}") for place in range(1, 31)]
             one = order(number, ago(minutes=minutes), ago(minutes=minutes), lines)
-            if number == MANY_REFUNDED:
+            if number == REFUNDED:
                 one["refunds"] = [refund(7, ago(minutes=minutes), lines)]
             if number == 6 and self.edited_at:
                 one |= {"name": f"#6 (edited) {self.edits}", "updatedAt": text(self.edited_at[-1])}
@@ -189,7 +188,7 @@ class Shopify(Platform):
     def products(self) -> list[Node]:
         if self.quirk == "empty":
             return []
-        return [product(n, ago(days=400, minutes=10 * n), 60 if n == 2 else 1) for n in range(1, 6)]
+        return [product(number, ago(days=400, minutes=10 * number)) for number in range(1, 6)]
 
     def edit(self) -> None:
         super().edit()
