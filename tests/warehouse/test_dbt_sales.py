@@ -645,6 +645,7 @@ def test_batches_end_where_a_full_refresh_does(tmp_path: Path) -> None:
         *STAGING,
         "products",
         "terms",
+        "events",
         "path:models/intermediate/sales",
         "--exclude",
         "int_calendar__source_days+",
