@@ -11,8 +11,9 @@ from pipeline.paths import PROJECT_ROOT
 from pipeline.settings import Settings
 from warehouse.schema import open_work
 
-BUILT, PUBLISHED = "built.json", "published.json"
-"""Marks in a target's state folder: what the last finished build and publish rested on."""
+BUILT, PUBLISHED, STAGED = "built.json", "published.json", "staged.json"
+"""Marks in a target's state folder: what the last finished build and publish rested on, and which
+code the rows of staging were made by."""
 CODE_THAT_BUILDS = ("dbt_project", "udfs")
 """Folders whose change makes a build necessary although no data came in."""
 CODE_SUFFIXES = {".py", ".sql", ".yml", ".csv", ".json"}
@@ -34,6 +35,16 @@ def fingerprint(settings: Settings, sql_settings: Mapping[str, str | None]) -> s
         ):
             digest.update(repr(connection.execute(query).fetchall()).encode())
     for file in sorted({*_code(), *settings.catalogue_folder.glob("*.csv")}):
+        digest.update(file.name.encode() + hashlib.sha256(file.read_bytes()).digest())
+    return digest.hexdigest()
+
+
+def staging_fingerprint() -> str:
+    """Hash of the code that makes staging (hex). Staging is incremental: rows made by other code
+    than today's would stay, with other columns."""
+    digest = hashlib.sha256()
+    dbt = PROJECT_ROOT / "dbt_project"
+    for file in sorted([*(dbt / "models" / "staging").rglob("*.sql"), *dbt.glob("macros/*.sql")]):
         digest.update(file.name.encode() + hashlib.sha256(file.read_bytes()).digest())
     return digest.hexdigest()
 

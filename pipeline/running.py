@@ -23,7 +23,15 @@ from pipeline.catalogue import read_catalogue
 from pipeline.checks import check_clock, check_disk
 from pipeline.console import Level, is_for_people, meter, name_run, out, tell
 from pipeline.extracting import Pulled, extract
-from pipeline.fingerprints import BUILT, PUBLISHED, fingerprint, read_mark, write_mark
+from pipeline.fingerprints import (
+    BUILT,
+    PUBLISHED,
+    STAGED,
+    fingerprint,
+    read_mark,
+    staging_fingerprint,
+    write_mark,
+)
 from pipeline.forget_arrivals import clean_arrivals
 from pipeline.forget_requests import finish, summary
 from pipeline.forgetting import Asked, finish_begun, finish_removed, keep_promises, remove_asked
@@ -429,14 +437,27 @@ def _build(run: Run, say: Callable[[str], None]) -> None:
         return
     # A build that is killed half-way leaves no mark, so the next run does not skip it.
     built.unlink(missing_ok=True)
+    staged, code = paths.state / STAGED, staging_fingerprint()
+    is_outdated = _has_staging(paths.work) and read_mark(staged) != code
+    if is_outdated:
+        say("staging made anew by this version")
     with meter("build") as progress:
-        result = build(run.settings, progress, full_refresh=run.full_refresh)
+        result = build(run.settings, progress, full_refresh=run.full_refresh or is_outdated)
+    write_mark(staged, code)
     tested = sum(result.counts.values())
     say(f"{tested:,} models, seeds and tests")
     if result.warnings:
         say(f"{len(result.warnings)} warnings")
         run.notes.extend(result.warnings)
     write_mark(built, current)
+
+
+def _has_staging(work: Path) -> bool:
+    with open_work(work) as connection:
+        found = connection.execute(
+            "select count(*) from information_schema.tables where table_schema = 'staging'"
+        ).fetchall()
+    return bool(found[0][0])
 
 
 def _publish(run: Run, say: Callable[[str], None]) -> None:

@@ -7,6 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from pipeline import running
+from pipeline.building import BuildResult
+from pipeline.console import Meter
 from pipeline.fingerprints import fingerprint, read_mark, write_mark
 from pipeline.settings import Settings, load_settings
 from warehouse.schema import ensure_raw_tables, open_work
@@ -63,3 +66,32 @@ def test_marks_are_read_back_and_damage_is_no_mark(tmp_path: Path) -> None:
     assert read_mark(mark) == "abc"
     mark.write_text("{", encoding="utf-8")
     assert read_mark(mark) is None
+
+
+def test_staging_of_an_earlier_version_is_made_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SOCIAL_SIGNALS_DATA", str(tmp_path / "data"))
+    file = tmp_path / "shop.toml"
+    file.write_text("[target]\nexpects = []\n", encoding="utf-8")
+    settings = load_settings(file)
+    refreshed: list[bool] = []
+
+    def build(_settings: Settings, _meter: Meter, *, full_refresh: bool) -> BuildResult:
+        refreshed.append(full_refresh)
+        with open_work(settings.paths.work) as connection:
+            connection.execute("create schema if not exists staging")
+            connection.execute("create table if not exists staging.stg_x__posts (a int)")
+        return BuildResult()
+
+    monkeypatch.setattr(running, "build", build)
+    assert running.run_steps(settings, "load", "build") == 0
+    (settings.paths.state / "built.json").unlink()
+    assert running.run_steps(settings, "build") == 0
+    assert refreshed == [False, False]
+    monkeypatch.setattr(running, "staging_fingerprint", lambda: "of the next version")
+    (settings.paths.state / "built.json").unlink()
+    assert running.run_steps(settings, "build") == 0
+    (settings.paths.state / "built.json").unlink()
+    assert running.run_steps(settings, "build") == 0
+    assert refreshed == [False, False, True, False]
