@@ -88,3 +88,11 @@ def test_every_command_says_how_with_an_example() -> None:
         if getattr(command, "commands", None):
             continue
         assert "Example: social-signals" in (command.help or ""), name
+
+
+def test_every_decision_has_a_number_of_its_own() -> None:
+    files = sorted((REPOSITORY / "docs" / "decisions").glob("0*.md"))
+    numbers = [int(file.name[:4]) for file in files]
+    assert numbers == list(range(1, len(files) + 1))
+    for number, file in zip(numbers, files, strict=True):
+        assert file.read_text(encoding="utf-8").startswith(f"# {number}. "), file.name
