@@ -105,8 +105,8 @@ def window(since: str | None, until: str | None) -> tuple[datetime | None, datet
     return first, last
 
 
-def lasting(duration: str | None) -> timedelta | None:
-    """How long streams are listened to.
+def lasting(duration: str | None, option: str = "--for") -> timedelta | None:
+    """How long streams are listened to, as an option says it.
 
     Raises:
         SettingsError: the text is no duration.
@@ -114,7 +114,7 @@ def lasting(duration: str | None) -> timedelta | None:
     try:
         return None if duration is None else duration_of(duration)
     except ValueError as error:
-        raise SettingsError(f"--for {error}", "Write --for 10m.") from error
+        raise SettingsError(f"{option}: {error}", f"Write {option} 10m.") from error
 
 
 def _instant(option: str, text: str | None) -> datetime | None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import subprocess
 import sys
 import time
@@ -14,15 +13,13 @@ from typing import Annotated
 
 import typer
 
+from pipeline import live_commands
 from pipeline.console import Level, log_form, meter, name_run, tell
 from pipeline.paths import PROJECT_ROOT
 from pipeline.running import new_run_id, utc_now
-from pipeline.settings import SettingsError, load_settings, target_file
+from pipeline.settings import load_settings, target_file
 from pipeline.streaming import Counts, Stream
 from warehouse.errors import LockedError
-
-_DURATION = re.compile(r"(\d+(?:\.\d+)?)(s|m|h|d)?")
-_SECONDS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
 
 
 def register(app: typer.Typer) -> None:
@@ -41,7 +38,7 @@ def stream(
         typer.Option("--set", metavar="TABLE.KEY=VALUE", help="Change one setting for this run."),
     ] = None,
     duration: Annotated[
-        str | None, typer.Option("--for", help="End after so long: 90s, 10m, 2h. For ever without.")
+        str | None, typer.Option("--for", help="End after so long: 90s, 10m, 2h; for ever without.")
     ] = None,
     until_caught_up: Annotated[
         bool,
@@ -60,8 +57,8 @@ def stream(
     overrides = overrides or []
     file = config or target_file(target)
     settings = load_settings(file, overrides)
-    seconds = None if duration is None else seconds_of("--for", duration)
-    every = None if refresh_every is None else seconds_of("--refresh-every", refresh_every)
+    seconds = _seconds(duration, "--for")
+    every = _seconds(refresh_every, "--refresh-every")
     run_id = new_run_id(utc_now())
     name_run(target=settings.name, run_id=run_id)
     arguments = ["--config", str(file.resolve())]
@@ -92,20 +89,13 @@ def stream(
     )
 
 
+def _seconds(duration: str | None, option: str) -> float | None:
+    lasting = live_commands.lasting(duration, option)
+    return None if lasting is None else lasting.total_seconds()
+
+
 def _say(message: str) -> None:
     tell("note", message, level=Level.WARNING)
-
-
-def seconds_of(option: str, text: str) -> float:
-    """The seconds of `90s`, `10m`, `2h`, `1d` or a plain number of seconds.
-
-    Raises:
-        SettingsError: it is something else.
-    """
-    match = _DURATION.fullmatch(text.strip())
-    if match is None or float(match[1]) <= 0:
-        raise SettingsError(f"{option} {text!r} is no duration.", "Write 90s, 10m, 2h or 1d.")
-    return float(match[1]) * _SECONDS[match[2] or "s"]
 
 
 @dataclass(slots=True)
