@@ -17,6 +17,7 @@ import duckdb
 from extract._clock import Clock
 from extract.registry import declared_streams
 from pipeline.alerts import Alert, alert_of_lock, occasion_of, send
+from pipeline.analyst_aids import analyst_macros, table_descriptions
 from pipeline.budgets import budget_rows
 from pipeline.building import build, run_dbt
 from pipeline.catalogue import read_catalogue
@@ -476,6 +477,8 @@ def _publish(run: Run, say: Callable[[str], None]) -> None:
             paths.work,
             paths.published,
             without_text_columns=() if run.settings.publish.texts else TEXT_COLUMNS,
+            descriptions=table_descriptions(),
+            macros=analyst_macros(),
         )
         write_mark(published, current)
         say(f"{len(tables)} tables in {_shown(paths.published)}")

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Callable, Collection
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import duckdb
@@ -29,6 +29,26 @@ class PublishedTable:
     row_count: int
 
 
+@dataclass(frozen=True, slots=True)
+class TableDescription:
+    """What a table holds, and its columns by name."""
+
+    comment: str
+    columns: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Macro:
+    """A macro of the published file: a query over its tables with the parameters by name; a scalar
+    one gives one value of its parameters alone."""
+
+    name: str
+    parameters: tuple[str, ...]
+    query: str
+    comment: str
+    is_scalar: bool = False
+
+
 def is_published(name: str) -> bool:
     """Whether a table belongs to the results: dimensions, facts, bridges, marts, operations."""
     return name.startswith(PUBLISHED_PREFIXES) and _DBT_TEMPORARY not in name
@@ -40,6 +60,8 @@ def publish(
     *,
     is_wanted: Callable[[str], bool] = is_published,
     without_text_columns: Collection[str] = (),
+    descriptions: Mapping[str, TableDescription] | None = None,
+    macros: Iterable[Macro] = (),
     storage_version: str = STORAGE_VERSION,
 ) -> list[PublishedTable]:
     """Copy the wanted tables and views of the work file, as tables, into a new file and put it in
@@ -54,6 +76,9 @@ def publish(
 
     Args:
         is_wanted: takes a table's name.
+        descriptions: become the comments of tables, by name, and of their columns; they win over
+            those of the work file.
+        macros: are kept in the schema main of the published file. One may use those before it.
         storage_version: as DuckDB names it; the default is opened by DuckDB 1.4 and later.
 
     Raises:
@@ -68,6 +93,7 @@ def publish(
         make_durable_folder(published_path.parent)
         _remove_leftovers(published_path)
         tables = _copy(work_path, temporary, is_wanted, without_text_columns, storage_version)
+        _explain_itself(temporary, tables, descriptions or {}, macros)
         _verify(temporary, tables)
         descriptor = os.open(temporary, os.O_RDONLY)
         try:
@@ -163,6 +189,47 @@ def _copy_relation(
         connection.execute(f"comment on table {target} is {_text(comment)}")
     for column, _, text in columns:
         if text is not None:
+            connection.execute(f"comment on column {target}.{_name(column)} is {_text(text)}")
+
+
+def _explain_itself(
+    path: Path,
+    tables: Iterable[PublishedTable],
+    descriptions: Mapping[str, TableDescription],
+    macros: Iterable[Macro],
+) -> None:
+    """Write comments and macros into the copy, as the file that readers will open: what a macro
+    names is looked for there."""
+    with contextlib.closing(duckdb.connect(str(path))) as connection:
+        # One transaction: hundreds of them would each wait for the disk.
+        connection.execute("begin")
+        for table in tables:
+            if (description := descriptions.get(table.name)) is not None:
+                _describe(connection, table, description)
+        for macro in macros:
+            kind, form = ("macro", "({})") if macro.is_scalar else ("macro table", "table {}")
+            name = f"main.{_name(macro.name)}"
+            parameters = ", ".join(_name(parameter) for parameter in macro.parameters)
+            # The line break ends a comment that the query may end in.
+            query = form.format(f"{macro.query}\n")
+            connection.execute(f"create macro {name}({parameters}) as {query}")
+            connection.execute(f"comment on {kind} {name} is {_text(macro.comment)}")
+        connection.execute("commit")
+        connection.execute("checkpoint")
+
+
+def _describe(
+    connection: duckdb.DuckDBPyConnection, table: PublishedTable, description: TableDescription
+) -> None:
+    target = f"{_name(table.schema)}.{_name(table.name)}"
+    if description.comment:
+        connection.execute(f"comment on table {target} is {_text(description.comment)}")
+    columns = connection.execute(
+        "select column_name from duckdb_columns() where schema_name = ? and table_name = ?",
+        [table.schema, table.name],
+    ).fetchall()
+    for (column,) in columns:
+        if text := description.columns.get(column):
             connection.execute(f"comment on column {target}.{_name(column)} is {_text(text)}")
 
 
