@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import atexit
 import csv
 import json
 import os
+import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -73,6 +76,27 @@ _TERMS = (
     ("claude", "claudeai", "handle"),
     ("claude", "SKU-CLAUDE", "sku"),
 )
+
+
+_SCRATCH = Path(tempfile.mkdtemp(prefix="dbt_builds"))
+atexit.register(shutil.rmtree, _SCRATCH, ignore_errors=True)
+PARSED = "partial_parse.msgpack"
+
+
+def _point_at(folder: Path) -> Path:
+    """One path that leads to the target at hand. What dbt has parsed of the project is of use to
+    the next target only if the variables that it was parsed with are the same."""
+    link = _SCRATCH / "target"
+    link.unlink(missing_ok=True)
+    link.symlink_to(folder, target_is_directory=True)
+    return link
+
+
+def _hand_over(source: Path, destination: Path) -> None:
+    """Copy what dbt has parsed, unless it is there already: parsing costs eight seconds."""
+    if source.exists() and not destination.exists():
+        destination.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(source, destination)
 
 
 @dataclass
@@ -154,16 +178,19 @@ class TinyProject:
 
     def dbt(self, *arguments: str, expect_success: bool = True) -> str:
         """Run dbt on this target and return what it printed."""
+        link = _point_at(self.folder)
         environment = os.environ | {
-            "SOCIAL_SIGNALS_DATA": str(self.folder / "data"),
+            "SOCIAL_SIGNALS_DATA": str(link / "data"),
             "SOCIAL_SIGNALS_HOME": str(REPOSITORY),
-            "SOCIAL_SIGNALS_CATALOGUE": str(self.folder / "catalogue"),
+            "SOCIAL_SIGNALS_CATALOGUE": str(link / "catalogue"),
             "SOCIAL_SIGNALS_CATALOGUE_REST": catalogue_rest(self.folder / "catalogue"),
             "DBT_TARGET_PATH": str(self.folder / "target"),
             "DBT_LOG_PATH": str(self.folder / "logs"),
             "DBT_PROFILES_DIR": str(PROJECT),
             "PYTHONDONTWRITEBYTECODE": "1",
         }
+        parsed = self.folder / "target" / PARSED
+        _hand_over(_SCRATCH / PARSED, parsed)
         # A process of its own: dbt keeps its database open for as long as the process lives.
         done = subprocess.run(
             [sys.executable, "-c", _DBT, *arguments, "--target", TARGET],
@@ -173,6 +200,7 @@ class TinyProject:
             text=True,
             check=False,
         )
+        _hand_over(parsed, _SCRATCH / PARSED)
         printed = done.stdout + done.stderr
         if expect_success:
             assert done.returncode == 0, printed[-8000:]
