@@ -265,9 +265,17 @@ def docs(
 
 def register_other_commands() -> None:
     """Add the commands that live beside what they do."""
-    from pipeline import analysing, forget_command, mapping_command, scoring, stream_command
+    from pipeline import (
+        analysing,
+        exporting,
+        forget_command,
+        mapping_command,
+        scoring,
+        stream_command,
+    )
 
     analysing.register(app)
+    exporting.register(app)
     forget_command.register(app)
     mapping_command.register(app)
     scoring.register(app)
