@@ -26,3 +26,18 @@ that what was fetched twice is one row and a refresh ends where the increments d
 {% macro of_shop(shop_name, id) -%}
     coalesce({{ shop_name }} || '|', '') || {{ id }}
 {%- endmacro %}
+
+{#- Money of a record: null where it is no number or 10^12 and more, which would overflow. -#}
+{% macro money_of(amount) -%}
+    cast(try_cast({{ amount }} as decimal(16, 4)) as decimal(18, 4))
+{%- endmacro %}
+
+{#- Units of a record: null where they are no number or 10^9 and more. -#}
+{% macro quantity_of(number) -%}
+    cast(try_cast({{ number }} as decimal(12, 3)) as decimal(18, 3))
+{%- endmacro %}
+
+{#- The same where units are whole. -#}
+{% macro whole_quantity_of(number) -%}
+    case when {{ number }} between -999999999 and 999999999 then {{ number }} end
+{%- endmacro %}

@@ -114,9 +114,30 @@ type than declared becomes null: a strange record never stops a build.
     end
 {%- endmacro %}
 
-{#- A count: never negative. -#}
+{#-
+A count: never negative, and never above 10^12, which nothing has: what a server makes up
+must not overflow the sums.
+-#}
 {% macro count_of(number) -%}
-    case when {{ number }} >= 0 then {{ number }} end
+    case when {{ number }} between 0 and 1000000000000 then {{ number }} end
+{%- endmacro %}
+
+{#- Votes up less votes down: may be negative, within the bounds of a count. -#}
+{% macro score_of(number) -%}
+    case
+        when {{ number }} between -1000000000000 and 1000000000000 then {{ number }}
+    end
+{%- endmacro %}
+
+{#-
+A measured number of text: 'NaN' and 'inf' read as numbers and are none, nor is what is
+so large that a sum of it would be infinite.
+-#}
+{% macro number_of(text) -%}
+    case
+        when try_cast({{ text }} as double) between -1e15 and 1e15
+            then try_cast({{ text }} as double)
+    end
 {%- endmacro %}
 
 {#- Text with something in it, else null. -#}

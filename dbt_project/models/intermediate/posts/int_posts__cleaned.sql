@@ -119,9 +119,15 @@ author_totals as (
     select
         author_key,
         count(*) filter (where not is_repost and text is not null) as own_post_count,
-        max(author_posts_count)
-        / greatest(date_diff('day', min(author_created_at), max(posted_at)), 1)
-            as lifetime_posts_per_day,
+        {#- Unknown days are not one day, which greatest() alone would make them. #}
+        case
+            when min(author_created_at) is not null and max(posted_at) is not null
+                then
+                    max(author_posts_count)
+                    / greatest(
+                        date_diff('day', min(author_created_at), max(posted_at)), 1
+                    )
+        end as lifetime_posts_per_day,
         date_diff('day', min(author_created_at), min(posted_at)) as account_age_days,
     from authored
     where has_author

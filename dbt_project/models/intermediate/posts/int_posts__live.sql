@@ -138,7 +138,7 @@ from_hackernews as (
 entry_versions as (
     select
         *,
-        concat_ws(e'\n\n', title, body) as text,
+        nullif(concat_ws(e'\n\n', title, body), '') as text,
         min(first_fetched_at) over (partition by post_id) as post_first_fetched_at,
         min(concat_ws(e'\n\n', title, body)) over (partition by post_id)
         != max(concat_ws(e'\n\n', title, body)) over (partition by post_id)
@@ -261,7 +261,8 @@ from_reddit_entries as (
         cast(null as bigint) as author_posts_count,
         cast(null as timestamptz) as author_created_at,
         posted_at,
-        case when is_comment then body else concat_ws(e'\n\n', title, body) end as text,
+        case when is_comment then body else nullif(concat_ws(e'\n\n', title, body), '')
+        end as text,
         cast(null as varchar) as platform_language,
         cast(null as bigint) as like_count,
         cast(null as bigint) as reply_count,

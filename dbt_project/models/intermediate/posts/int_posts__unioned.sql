@@ -135,7 +135,7 @@ from_reddit as (
         cast(null as bigint) as author_posts_count,
         cast(null as timestamptz) as author_created_at,
         posted_at,
-        concat_ws(e'\n\n', title, body) as text,
+        nullif(concat_ws(e'\n\n', title, body), '') as text,
         cast(null as varchar) as platform_language,
         score as like_count,
         comment_count as reply_count,

@@ -21,10 +21,14 @@ current_lines as (
         end as return_kind,
         coalesce(
             cast(amount as decimal(26, 4)),
-            cast(
-                cast(quantity as decimal(26, 3)) * cast(unit_price as decimal(18, 4))
-                as decimal(26, 4)
-            )
+            case
+                when abs(cast(quantity as double) * unit_price) < {{ too_much_money() }}
+                    then cast(
+                        cast(quantity as decimal(26, 3))
+                        * cast(unit_price as decimal(18, 4))
+                        as decimal(26, 4)
+                    )
+            end
         ) as line_amount,
         coalesce(sale_kind, 'sale') = 'sale' and not coalesce(quantity < 0, false)
             as is_sale_line,

@@ -128,6 +128,7 @@ shop_lines as (
             when quantity < 0 then 'quantity_negative'
             when removed_quantity > 0 and sold_quantity = 0 then 'removed_from_order'
             when original_unit_price < 0 then 'price_not_positive'
+            when abs(line_gross) >= {{ too_much_money() }} then 'amount_too_large'
         end as source_exclusion_reason,
         is_simulated,
         processed_at as sold_at,
@@ -160,6 +161,11 @@ set_lines as (
             when coalesce(sale_kind, 'sale') != 'sale' then 'not_a_product_sale'
             when quantity = 0 and coalesce(line_amount, 0) = 0 then 'nothing_sold'
             when unit_price <= 0 or amount <= 0 then 'price_not_positive'
+            when
+                quantity is not null
+                and unit_price is not null
+                and line_amount is null
+                then 'amount_too_large'
         end as source_exclusion_reason,
         is_simulated,
         sold_at,
@@ -194,7 +200,8 @@ final as (
         ordered_quantity,
         removed_quantity,
         quantity,
-        line_gross,
+        case when abs(line_gross) < {{ too_much_money() }} then line_gross end
+            as line_gross,
         line_discounts,
         line_taxes,
         source_exclusion_reason,

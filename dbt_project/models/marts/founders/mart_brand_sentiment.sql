@@ -163,11 +163,15 @@ with_net as (
     select
         *,
         {%- for side, end in [(-1, 'low'), (1, 'high')] %}
-        greatest(-1, least(1, {{ difference_end(
-            'positive_ratio', 'positive_low', 'positive_high',
-            'negative_ratio', 'negative_low', 'negative_high',
-            side, class_correlation('positive_ratio', 'negative_ratio')
-        ) }})) as net_sentiment_{{ end }},
+        {#- greatest() and least() pass over null: without a label there is no end. #}
+        case
+            when scored_count > 0
+                then greatest(-1, least(1, {{ difference_end(
+                    'positive_ratio', 'positive_low', 'positive_high',
+                    'negative_ratio', 'negative_low', 'negative_high',
+                    side, class_correlation('positive_ratio', 'negative_ratio')
+                ) }}))
+        end as net_sentiment_{{ end }},
         {%- endfor %}
     from with_ends
 ),
@@ -332,14 +336,26 @@ final as (
         {%- endfor %}
         cast(net_sentiment_corrected as double) as net_sentiment_corrected,
         cast(
-            greatest(
-                least(net_middle - corrected_half_width, net_sentiment_corrected), -1
-            ) as double
+            case
+                when corrected_half_width is not null
+                    then greatest(
+                        least(
+                            net_middle - corrected_half_width, net_sentiment_corrected
+                        ),
+                        -1
+                    )
+            end as double
         ) as net_sentiment_corrected_low,
         cast(
-            least(
-                greatest(net_middle + corrected_half_width, net_sentiment_corrected), 1
-            ) as double
+            case
+                when corrected_half_width is not null
+                    then least(
+                        greatest(
+                            net_middle + corrected_half_width, net_sentiment_corrected
+                        ),
+                        1
+                    )
+            end as double
         ) as net_sentiment_corrected_high,
         cast(net_change as double) as net_change,
         cast(net_change_low as double) as net_change_low,

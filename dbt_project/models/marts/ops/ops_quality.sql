@@ -71,6 +71,7 @@ latest_run as (
     ('price_not_positive', false), ('quantity_negative', true),
     ('quantity_unreadable', true), ('date_unreadable', true), ('after_cutoff', false),
     ('currency_missing', true), ('currency_without_rate', true),
+    ('amount_too_large', true),
 ] %}
 {%- set counted = [
     ('unmapped_order_lines', true, 'order_lines', 'is_counted and not is_mapped',

@@ -43,7 +43,7 @@ final as (
         nullif(trim(point.product_key), '') as product_key,
         lower(trim(point.metric)) as metric,
         nullif(trim(point.unit), '') as unit,
-        try_cast(point.value as double) as metric_value,
+        {{ number_of('point.value') }} as metric_value,
         is_simulated,
         try_cast(point.date as date) as metric_date,
         fetched_at,

@@ -70,7 +70,7 @@ final as (
         -- "<1" is a value between 0 and 1, not a missing one.
         case
             when trim(point.value) = '<1' then 0.5
-            else try_cast(trim(point.value) as double)
+            else {{ number_of('trim(point.value)') }}
         end as search_interest,
         coalesce(trim(point.value) = '<1', false) as is_below_one,
         coalesce(point.is_partial, false) as is_partial,

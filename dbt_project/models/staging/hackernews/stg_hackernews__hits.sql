@@ -47,7 +47,7 @@ final as (
             as body,
         'https://news.ycombinator.com/item?id=' || record_id as url,
         {{ filled('hit.url') }} as link,
-        hit.points as points,
+        {{ score_of('hit.points') }} as points,
         {{ count_of('hit.num_comments') }} as comment_count,
         {{ instant_of_epoch('hit.created_at_i') }} as posted_at,
         first_fetched_at,

@@ -39,7 +39,7 @@ final as (
         {{ filled('item.by') }} as author_id,
         {{ filled(words_of_html('item.title')) }} as title,
         {{ filled(words_of_html('item.text')) }} as body,
-        item.score as points,
+        {{ score_of('item.score') }} as points,
         {{ count_of('item.descendants') }} as comment_count,
         case
             when item.deleted then 'deleted'

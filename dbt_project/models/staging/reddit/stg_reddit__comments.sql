@@ -47,7 +47,7 @@ final as (
         {{ filled('said.link_id') }} as submission_id,
         {{ filled('said.parent_id') }} as parent_id,
         nullif(nullif({{ filled('said.body') }}, '[removed]'), '[deleted]') as body,
-        said.score as score,
+        {{ score_of('said.score') }} as score,
         'https://www.reddit.com' || {{ filled('said.permalink') }} as url,
         coalesce(said.edited > 1, false) as is_edited,
         case

@@ -56,7 +56,7 @@ final as (
         post.title as title,
         nullif(nullif({{ filled('post.selftext') }}, '[removed]'), '[deleted]') as body,
         {#- A score of votes up less votes down: it may be negative. #}
-        post.score as score,
+        {{ score_of('post.score') }} as score,
         post.upvote_ratio as upvote_ratio,
         {{ count_of('post.num_comments') }} as comment_count,
         {{ count_of('post.num_crossposts') }} as crosspost_count,

@@ -72,23 +72,20 @@ final as (
         line.sku as sku,
         line.name as line_name,
         line."originalUnitPriceSet"."shopMoney"."currencyCode" as currency,
-        line.quantity as quantity,
-        line."currentQuantity" as current_quantity,
-        try_cast(
-            line."originalUnitPriceSet"."shopMoney".amount as decimal(18, 4)
-        ) as original_unit_price,
-        try_cast(
-            line."discountedUnitPriceSet"."shopMoney".amount as decimal(18, 4)
-        ) as discounted_unit_price,
+        {{ whole_quantity_of('line.quantity') }} as quantity,
+        {{ whole_quantity_of('line."currentQuantity"') }} as current_quantity,
+        {{ money_of('line."originalUnitPriceSet"."shopMoney".amount') }}
+            as original_unit_price,
+        {{ money_of('line."discountedUnitPriceSet"."shopMoney".amount') }}
+            as discounted_unit_price,
         -- Allocations hold the line's own discounts and its share of the order's.
         cast(
             list_sum(
                 list_transform(
                     line."discountAllocations",
-                    lambda allocation: try_cast(
-                        allocation."allocatedAmountSet"."shopMoney".amount
-                        as decimal(18, 4)
-                    )
+                    lambda given: {{ money_of(
+                        'given."allocatedAmountSet"."shopMoney".amount'
+                    ) }}
                 )
             ) as decimal(18, 4)
         ) as discount_amount,
@@ -96,9 +93,7 @@ final as (
             list_sum(
                 list_transform(
                     line."taxLines",
-                    lambda tax: try_cast(
-                        tax."priceSet"."shopMoney".amount as decimal(18, 4)
-                    )
+                    lambda tax: {{ money_of('tax."priceSet"."shopMoney".amount') }}
                 )
             ) as decimal(18, 4)
         ) as tax_amount,

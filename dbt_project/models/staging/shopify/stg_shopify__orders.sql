@@ -59,15 +59,15 @@ final as (
         coalesce(
             node."totalPriceSet"."shopMoney"."currencyCode", node."currencyCode"
         ) as currency,
-        try_cast(node."totalPriceSet"."shopMoney".amount as decimal(18, 4))
+        {{ money_of('node."totalPriceSet"."shopMoney".amount') }}
             as total_price,
-        try_cast(node."totalDiscountsSet"."shopMoney".amount as decimal(18, 4))
+        {{ money_of('node."totalDiscountsSet"."shopMoney".amount') }}
             as total_discounts,
-        try_cast(node."totalTaxSet"."shopMoney".amount as decimal(18, 4))
+        {{ money_of('node."totalTaxSet"."shopMoney".amount') }}
             as total_tax,
-        try_cast(node."totalRefundedSet"."shopMoney".amount as decimal(18, 4))
+        {{ money_of('node."totalRefundedSet"."shopMoney".amount') }}
             as total_refunded,
-        try_cast(node."totalShippingPriceSet"."shopMoney".amount as decimal(18, 4))
+        {{ money_of('node."totalShippingPriceSet"."shopMoney".amount') }}
             as total_shipping,
         coalesce(node.test, false) as is_test,
         node."cancelledAt" is not null as is_cancelled,

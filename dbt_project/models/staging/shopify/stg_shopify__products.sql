@@ -75,7 +75,7 @@ final as (
         node."productType" as product_type,
         lower(node.status) as status,
         node."priceRangeV2"."minVariantPrice"."currencyCode" as currency,
-        try_cast(variant.price as decimal(18, 4)) as price,
+        {{ money_of('variant.price') }} as price,
         false as is_deleted,
         is_simulated,
         {{ instant('node."createdAt"') }} as created_at,

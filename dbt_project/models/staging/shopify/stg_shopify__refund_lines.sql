@@ -129,10 +129,10 @@ parts as (
         line."restockType" as restock_type,
         cast(null as varchar) as adjustment_reason,
         line."subtotalSet"."shopMoney"."currencyCode" as currency,
-        line.quantity as quantity,
-        try_cast(line."subtotalSet"."shopMoney".amount as decimal(18, 4))
+        {{ whole_quantity_of('line.quantity') }} as quantity,
+        {{ money_of('line."subtotalSet"."shopMoney".amount') }}
             as refunded_amount,
-        try_cast(line."totalTaxSet"."shopMoney".amount as decimal(18, 4))
+        {{ money_of('line."totalTaxSet"."shopMoney".amount') }}
             as refunded_tax_amount,
     from unpacked_lines
     union all by name
@@ -141,9 +141,9 @@ parts as (
         'shipping' as refund_kind,
         '#shipping' || line_number as part_number,
         line."subtotalAmountSet"."shopMoney"."currencyCode" as currency,
-        try_cast(line."subtotalAmountSet"."shopMoney".amount as decimal(18, 4))
+        {{ money_of('line."subtotalAmountSet"."shopMoney".amount') }}
             as refunded_amount,
-        try_cast(line."taxAmountSet"."shopMoney".amount as decimal(18, 4))
+        {{ money_of('line."taxAmountSet"."shopMoney".amount') }}
             as refunded_tax_amount,
     from unpacked_shipping
     union all by name
@@ -154,19 +154,17 @@ parts as (
         '#adjustment' || line_number as part_number,
         coalesce(line.reason, 'UNKNOWN') as adjustment_reason,
         line."amountSet"."shopMoney"."currencyCode" as currency,
-        -1 * try_cast(line."amountSet"."shopMoney".amount as decimal(18, 4))
+        -1 * {{ money_of('line."amountSet"."shopMoney".amount') }}
         - case
             when is_tax_included
                 then
                     coalesce(
-                        try_cast(
-                            line."taxAmountSet"."shopMoney".amount as decimal(18, 4)
-                        ),
+                        {{ money_of('line."taxAmountSet"."shopMoney".amount') }},
                         0
                     )
             else 0
         end as refunded_amount,
-        -1 * try_cast(line."taxAmountSet"."shopMoney".amount as decimal(18, 4))
+        -1 * {{ money_of('line."taxAmountSet"."shopMoney".amount') }}
             as refunded_tax_amount,
     from unpacked_adjustments
     union all by name
@@ -179,10 +177,10 @@ parts as (
         line."amountSet"."shopMoney"."currencyCode" as currency,
         case
             when is_tax_included
-                then try_cast(line."amountSet"."shopMoney".amount as decimal(18, 4))
+                then {{ money_of('line."amountSet"."shopMoney".amount') }}
             else 0
         end as refunded_amount,
-        try_cast(line."amountSet"."shopMoney".amount as decimal(18, 4))
+        {{ money_of('line."amountSet"."shopMoney".amount') }}
             as refunded_tax_amount,
     from unpacked_duties
     union all by name
@@ -192,7 +190,7 @@ parts as (
         '#total' as part_number,
         'NO_PART_NAMED' as adjustment_reason,
         refund."totalRefundedSet"."shopMoney"."currencyCode" as currency,
-        try_cast(refund."totalRefundedSet"."shopMoney".amount as decimal(18, 4))
+        {{ money_of('refund."totalRefundedSet"."shopMoney".amount') }}
             as refunded_amount,
     from unpacked_refunds
     where
@@ -202,7 +200,7 @@ parts as (
         + coalesce(len(refund.duties), 0)
         = 0
         and coalesce(
-            try_cast(refund."totalRefundedSet"."shopMoney".amount as decimal(18, 4)), 0
+            {{ money_of('refund."totalRefundedSet"."shopMoney".amount') }}, 0
         )
         != 0
 ),

@@ -46,9 +46,9 @@ unpacked as (
 typed as (
     select
         *,
-        try_cast(line.quantity as decimal(18, 3)) as quantity,
-        try_cast(line.subtotal as decimal(18, 4)) as subtotal,
-        try_cast(line.total as decimal(18, 4)) as total,
+        {{ quantity_of('line.quantity') }} as quantity,
+        {{ money_of('line.subtotal') }} as subtotal,
+        {{ money_of('line.total') }} as total,
         nullif({{ filled('line.product_id') }}, '0') as product_number,
         nullif({{ filled('line.variation_id') }}, '0') as variation_number,
     from unpacked
@@ -71,11 +71,13 @@ final as (
         currency,
         quantity,
         cast(null as decimal(18, 3)) as current_quantity,
-        cast(subtotal / nullif(quantity, 0) as decimal(18, 4)) as original_unit_price,
-        cast(total / nullif(quantity, 0) as decimal(18, 4)) as discounted_unit_price,
+        try_cast(subtotal / nullif(quantity, 0) as decimal(18, 4))
+            as original_unit_price,
+        try_cast(total / nullif(quantity, 0) as decimal(18, 4))
+            as discounted_unit_price,
         subtotal as gross_amount,
         cast(subtotal - total as decimal(18, 4)) as discount_amount,
-        try_cast(line.total_tax as decimal(18, 4)) as tax_amount,
+        {{ money_of('line.total_tax') }} as tax_amount,
         false as is_gift_card,
         product_number is null as is_custom_line,
         is_simulated,

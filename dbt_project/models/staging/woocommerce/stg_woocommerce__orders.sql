@@ -45,15 +45,15 @@ final as (
         status as financial_status,
         cast(null as varchar) as cancel_reason,
         upper({{ filled('node.currency') }}) as currency,
-        try_cast(node.total as decimal(18, 4)) as total_price,
-        try_cast(node.discount_total as decimal(18, 4)) as total_discounts,
-        try_cast(node.total_tax as decimal(18, 4)) as total_tax,
-        try_cast(node.shipping_total as decimal(18, 4)) as total_shipping,
+        {{ money_of('node.total') }} as total_price,
+        {{ money_of('node.discount_total') }} as total_discounts,
+        {{ money_of('node.total_tax') }} as total_tax,
+        {{ money_of('node.shipping_total') }} as total_shipping,
         cast(
             list_sum(
                 list_transform(
                     node.fee_lines,
-                    lambda fee: try_cast(fee.total as decimal(18, 4))
+                    lambda fee: {{ money_of('fee.total') }}
                 )
             ) as decimal(18, 4)
         ) as total_fees,
@@ -61,7 +61,7 @@ final as (
             list_sum(
                 list_transform(
                     node.refunds,
-                    lambda refund: abs(try_cast(refund.total as decimal(18, 4)))
+                    lambda refund: abs({{ money_of('refund.total') }})
                 )
             ) as decimal(18, 4)
         ) as total_refunded,

@@ -71,7 +71,7 @@ final as (
         {{ filled('product.type') }} as product_type,
         status,
         cast(null as varchar) as currency,
-        try_cast(product.price as decimal(18, 4)) as price,
+        {{ money_of('product.price') }} as price,
         coalesce(status = 'trash', false) as is_deleted,
         is_simulated,
         {{ instant('product.date_created_gmt') }} as created_at,

@@ -93,7 +93,7 @@ numbered as (
         *,
         refund.id as refund_number_text,
         refund.date_created_gmt as refunded_text,
-        try_cast(refund.amount as decimal(18, 4)) as refund_total,
+        {{ money_of('refund.amount') }} as refund_total,
         row_number() over (
             partition by order_snapshot_key, load_id, line_no
             order by cast(refund as varchar)
@@ -131,9 +131,9 @@ part_amounts as (
     select
         * exclude (part),
         part.sku as sku,
-        abs(try_cast(part.quantity as decimal(18, 3))) as quantity,
-        -try_cast(part.total as decimal(18, 4)) as refunded_amount,
-        -try_cast(part.total_tax as decimal(18, 4)) as refunded_tax_amount,
+        abs({{ quantity_of('part.quantity') }}) as quantity,
+        -{{ money_of('part.total') }} as refunded_amount,
+        -{{ money_of('part.total_tax') }} as refunded_tax_amount,
         list_filter(part.meta_data, lambda entry: entry.key = '_refunded_item_id')
             as refunded_items,
     from parts
