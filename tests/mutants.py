@@ -74,6 +74,9 @@ def main() -> int:
     parser.add_argument("names", nargs="*", help="only these mutations")
     names = set(parser.parse_args().names)
     mutations = read_mutations(REPOSITORY / "tests" / "mutants.toml")
+    unknown = names - {mutation.name for mutation in mutations}
+    if unknown:
+        parser.error(f"there is no mutation {', '.join(sorted(map(repr, unknown)))}")
     holes: list[str] = []
     with tempfile.TemporaryDirectory() as temporary:
         copy = Path(temporary) / "project"
