@@ -126,5 +126,5 @@ def test_durations_are_read_as_they_are_spoken() -> None:
     for text in ("", "10", "m", "-5m", "0s", "1.5h", "10m5h"):
         with pytest.raises(ValueError, match="no duration"):
             duration_of(text)
-    with pytest.raises(SettingsError, match="--for 'soon'"):
+    with pytest.raises(SettingsError, match="--for: 'soon'"):
         lasting("soon")
