@@ -23,6 +23,7 @@ from charts.style import (
     MOOD_INK,
     MUTED,
     NULL_BAND,
+    OUTSIDE,
     PAPER,
     SALES,
     SIZE_NOTE,
@@ -44,7 +45,6 @@ from charts.style import (
     text_width,
 )
 
-OUTSIDE = "#b3430e"
 MOST_LAG = 14
 _WIDTH = 8.0
 _PLOT = 1.75

@@ -10,8 +10,6 @@ import sys
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
-from pathlib import Path
 
 import numpy as np
 from matplotlib import patheffects
@@ -24,10 +22,10 @@ from charts.panels import (
     cells,
     choice_words,
     grid,
-    script,
     source_words,
     window_words,
 )
+from charts.picture import MOST_ROWS, Chart, Picture, Table, left_out, script
 from charts.reading import (
     CLAIMS,
     VERDICTS,
@@ -35,12 +33,10 @@ from charts.reading import (
     Flags,
     LagCurve,
     Overview,
+    Published,
     count_pairs,
     measure,
-    open_published,
-    read_catalogue,
     read_lags,
-    read_overview,
 )
 from charts.style import (
     FAINT,
@@ -48,6 +44,8 @@ from charts.style import (
     MOOD_INK,
     MUTED,
     NULL_BAND,
+    OUTSIDE,
+    PANEL,
     PAPER,
     SALES,
     SIZE_NOTE,
@@ -57,19 +55,16 @@ from charts.style import (
     Key,
     Sheet,
     fit,
-    house_style,
     line_height,
     message_sheet,
     new_sheet,
     note_in,
     plural,
-    save,
     short_number,
     text_width,
 )
 
 QUESTION = "At which lag do mood and sales go together, and is it more than chance?"
-OUTSIDE = "#b3430e"
 MOST_LAG = 14
 DRAWN_GATES = frozenset({"", "descriptive", "tested", "full"})
 _VERDICT_LINES = 2
@@ -90,16 +85,32 @@ class Screen:
     pairs_tested: int
 
 
-def make(published: Path, output: Path, *, cutoff: datetime | None = None) -> list[Path]:
-    """Write `lags.png` and `lags.svg` into a folder; raises ChartError with the remedy."""
-    with open_published(published) as file:
-        overview = read_overview(file, cutoff=cutoff)
-        catalogue = read_catalogue(file)
-        curves = tuple(read_lags(file, catalogue.subjects))
-        screen = Screen(curves, *count_pairs(file))
-    with house_style():
-        sheet = draw(overview, catalogue, screen)
-        return save(sheet.figure, output / "lags", title=QUESTION)
+def picture(published: Published, overview: Overview, catalogue: Catalogue) -> Picture:
+    """The lag curves of the products; raises ChartError with the remedy."""
+    curves = tuple(read_lags(published, catalogue.subjects))
+    screen = Screen(curves, *count_pairs(published))
+    return Picture("lags", draw(overview, catalogue, screen), table(screen))
+
+
+def table(screen: Screen) -> Table:
+    """Each product's verdict, its strongest lag and what that rests on."""
+    rows = []
+    for curve in _ordered(screen.curves)[:MOST_ROWS]:
+        verdict, detail = verdict_words(curve)
+        peak = curve.peak if _is_drawn(curve) else None
+        rows.append(
+            (
+                curve.subject.name,
+                measure(curve.metric).words if curve.metric else "",
+                verdict,
+                "" if peak is None else _signed_lag(float(curve.lags[peak])),
+                "" if peak is None else _signed(float(curve.correlation[peak])),
+                "" if curve.n_days is None else f"{curve.n_days:,}",
+                detail,
+            )
+        )
+    titles = ("product", "outcome", "verdict", "lag", "r", "days", "what it rests on")
+    return Table(titles, tuple(rows), frozenset({3, 4, 5}), left_out(len(screen.curves)))
 
 
 def draw(overview: Overview, catalogue: Catalogue, screen: Screen) -> Sheet:
@@ -120,10 +131,13 @@ def draw(overview: Overview, catalogue: Catalogue, screen: Screen) -> Sheet:
 
 
 def _chosen(curves: Sequence[LagCurve]) -> list[LagCurve]:
+    return _ordered(curves)[:MOST_PANELS]
+
+
+def _ordered(curves: Sequence[LagCurve]) -> list[LagCurve]:
     """Claims first, then the watchlist, then other curves; each in the catalogue's order."""
     rank = {verdict: min(place, VERDICTS.index("none")) for place, verdict in enumerate(VERDICTS)}
-    order = sorted(curves, key=lambda c: (rank[c.verdict], not _is_drawn(c)))
-    return order[:MOST_PANELS]
+    return sorted(curves, key=lambda c: (rank[c.verdict], not _is_drawn(c)))
 
 
 def _is_drawn(curve: LagCurve) -> bool:
@@ -337,7 +351,7 @@ def _panel(sheet: Sheet, curve: LagCurve, place: tuple[float, float, float], lim
     plot_top = label_top + _LABEL
     gutter = 0.38
     if not _is_drawn(curve):
-        sheet.block(left, label_top, width, _LABEL + _PLOT, fill="#f5f6f8")
+        sheet.block(left, label_top, width, _LABEL + _PLOT, fill=PANEL)
         empty = sheet.axes(left, label_top, width, _LABEL + _PLOT)
         empty.set_axis_off()
         note_in(empty, f"{detail}\nNo relationship is claimed.", width=width * 0.85)
@@ -476,10 +490,7 @@ def _signed_lag(lag: float) -> str:
     return f"{lag:+.0f} day".replace("-", "\N{MINUS SIGN}") + ("" if abs(lag) == 1 else "s")
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """The command line of this script."""
-    return script(make, about=QUESTION, arguments=arguments)
-
+CHART = Chart("lags", QUESTION, picture)
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(script(CHART))

@@ -1,20 +1,19 @@
-"""What both pictures share: the grid of panels, the choice of products, captions and scripts."""
+"""What pictures share: the grid of panels, the time axis, the choice of products, captions."""
 
 from __future__ import annotations
 
-import argparse
 import logging
 import os
 import sys
 import webbrowser
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import date
 from pathlib import Path
 
 import numpy as np
 from matplotlib.axes import Axes
 
-from charts.reading import Catalogue, Days, Flags, Overview, day_words, month_word, published_file
+from charts.reading import Catalogue, Days, Flags, Overview, day_words, month_word
 from charts.style import (
     MARGIN,
     MUTED,
@@ -27,7 +26,6 @@ from charts.style import (
     plural,
     text_width,
 )
-from udfs.errors import SocialSignalsError
 
 logger = logging.getLogger(__name__)
 
@@ -180,27 +178,3 @@ def show_files(files: Sequence[Path]) -> None:
     for file in files:
         if not has_screen or not webbrowser.open(file.resolve().as_uri()):
             logger.warning("No screen to show pictures on: open %s yourself.", file)
-
-
-def script(
-    make: Callable[[Path, Path], list[Path]], *, about: str, arguments: Sequence[str] | None = None
-) -> int:
-    """The command line of one chart script; returns the exit code."""
-    parser = argparse.ArgumentParser(description=about)
-    parser.add_argument("--target", default="demo", help="target whose published file is read")
-    parser.add_argument("--file", type=Path, help="another published file, instead of --target")
-    parser.add_argument("--output", type=Path, help="folder for the pictures (default: beside it)")
-    parser.add_argument("--show", action="store_true", help="open the pictures on the screen")
-    options = parser.parse_args(arguments)
-    logging.basicConfig(level=logging.WARNING, format="%(message)s")
-    file = options.file or published_file(options.target)
-    try:
-        written = make(file, options.output or file.parent / "charts")
-    except SocialSignalsError as error:
-        sys.stderr.write(f"{error.message}\n{error.remedy}\n")
-        return error.exit_code
-    for picture in written:
-        sys.stdout.write(f"{picture}\n")
-    if options.show:
-        show_files([picture for picture in written if picture.suffix == ".png"])
-    return 0

@@ -44,7 +44,13 @@ PROMOTION = "#f7e9a8"
 STOCK_OUT = "#7d838c"
 UNOBSERVED = "#b4bac2"
 STAMP = "#9b1c1c"
+# What lies outside of what chance alone gives.
+OUTSIDE = "#b3430e"
+# The ground of a panel without a plot.
+PANEL = "#f5f6f8"
 PER_INCH = 72.0
+# The id in an SVG of what a page states itself: question, headline, stamp and caption.
+WORDS = "words"
 DPI = 160
 MARGIN = 0.35
 
@@ -267,12 +273,18 @@ class Heading:
 
 @dataclass(slots=True)
 class Sheet:
-    """A figure with its heading and caption drawn; `top` is where the panels begin (inches)."""
+    """A figure with its heading and caption drawn; `top` is where the panels begin (inches).
+
+    Between `keys_top` and `caption_top` lies what a page shows that states the words itself.
+    """
 
     figure: Figure
     width: float
     height: float
     top: float
+    heading: Heading
+    keys_top: float
+    caption_top: float
 
     def text(
         self,
@@ -285,8 +297,9 @@ class Sheet:
         bold: bool = False,
         ha: Literal["left", "center", "right"] = "left",
         va: Literal["top", "center_baseline"] = "top",
+        group: str | None = None,
     ) -> None:
-        """One line of text, its top at `top`."""
+        """One line of text, its top at `top`; `group` is its id in an SVG."""
         self.figure.text(
             left / self.width,
             1 - top / self.height,
@@ -297,6 +310,7 @@ class Sheet:
             ha=ha,
             va=va,
             parse_math=False,
+            gid=group,
         )
 
     def axes(self, left: float, top: float, width: float, height: float) -> Axes:
@@ -320,6 +334,7 @@ class Sheet:
         edge: str = "none",
         line: float = 0.0,
         hatch: str | None = None,
+        group: str | None = None,
     ) -> None:
         """A filled or outlined rectangle on the sheet itself, below every plot."""
         self.figure.add_artist(
@@ -333,6 +348,7 @@ class Sheet:
                 linewidth=line,
                 hatch=hatch,
                 zorder=-1,
+                gid=group,
             )
         )
 
@@ -359,21 +375,29 @@ def new_sheet(heading: Heading, *, width: float, body: float) -> Sheet:
     caption_top = body_top + body + 0.18
     height = caption_top + len(caption) * line_height(SIZE_NOTE) + MARGIN * 0.8
 
-    sheet = Sheet(Figure(figsize=(width, height)), width, height, body_top)
-    sheet.block(MARGIN, MARGIN - 0.12, 0.55, 0.055, fill=STAMP, line=0)
-    sheet.text(question, MARGIN, MARGIN, SIZE_KICKER, colour=MUTED)
+    sheet = Sheet(
+        Figure(figsize=(width, height)),
+        width,
+        height,
+        body_top,
+        heading,
+        keys_top=keys_top - 0.06,
+        caption_top=caption_top - 0.1,
+    )
+    sheet.block(MARGIN, MARGIN - 0.12, 0.55, 0.055, fill=STAMP, line=0, group=WORDS)
+    sheet.text(question, MARGIN, MARGIN, SIZE_KICKER, colour=MUTED, group=WORDS)
     for index, line in enumerate(headline):
         top = title_top + index * line_height(SIZE_HEADLINE)
-        sheet.text(line, MARGIN, top, SIZE_HEADLINE, bold=True)
+        sheet.text(line, MARGIN, top, SIZE_HEADLINE, bold=True, group=WORDS)
     for index, row in enumerate(rows):
         _draw_keys(sheet, row, keys_top + index * (line_height(SIZE_KEY) + 0.05))
     if heading.is_simulated:
         _draw_stamp(sheet, width - MARGIN - stamp_width, MARGIN - 0.1, stamp_width)
     if caption:
-        sheet.block(MARGIN, caption_top - 0.08, inner, 0.008, fill=FAINT, line=0)
+        sheet.block(MARGIN, caption_top - 0.08, inner, 0.008, fill=FAINT, line=0, group=WORDS)
     for index, line in enumerate(caption):
         top = caption_top + index * line_height(SIZE_NOTE)
-        sheet.text(line, MARGIN, top, SIZE_NOTE, colour=MUTED)
+        sheet.text(line, MARGIN, top, SIZE_NOTE, colour=MUTED, group=WORDS)
     return sheet
 
 
@@ -388,7 +412,7 @@ def message_sheet(heading: Heading, lines: Sequence[str], *, width: float = 9.0)
         sheet.top,
         width - 2 * MARGIN,
         body,
-        fill="#f5f6f8",
+        fill=PANEL,
         edge=FAINT,
         line=0.6,
     )
@@ -491,7 +515,7 @@ def _draw_swatch(sheet: Sheet, key: Key, left: float, middle: float) -> None:
 
 def _draw_stamp(sheet: Sheet, left: float, top: float, width: float) -> None:
     height = line_height(_STAMP_SIZE) + 0.1
-    sheet.block(left, top, width, height, fill=PAPER, edge=STAMP, line=1.6)
+    sheet.block(left, top, width, height, fill=PAPER, edge=STAMP, line=1.6, group=WORDS)
     sheet.text(
         _STAMP_TEXT,
         left + width / 2,
@@ -501,6 +525,7 @@ def _draw_stamp(sheet: Sheet, left: float, top: float, width: float) -> None:
         bold=True,
         ha="center",
         va="center_baseline",
+        group=WORDS,
     )
 
 

@@ -9,8 +9,6 @@ import math
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
-from pathlib import Path
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -24,11 +22,11 @@ from charts.panels import (
     grid,
     panel_title,
     runs,
-    script,
     source_words,
     style_time_axis,
     window_words,
 )
+from charts.picture import Chart, Picture, Table, left_out, script
 from charts.reading import (
     BOUGHT,
     MARKED_KINDS,
@@ -38,12 +36,10 @@ from charts.reading import (
     Measure,
     Numbers,
     Overview,
+    Published,
     is_quantity,
     measure,
-    open_published,
-    read_catalogue,
     read_daily,
-    read_overview,
 )
 from charts.style import (
     EVENT,
@@ -62,12 +58,10 @@ from charts.style import (
     Key,
     Sheet,
     fit,
-    house_style,
     message_sheet,
     new_sheet,
     note_in,
     plural,
-    save,
     short_number,
     text_width,
 )
@@ -86,16 +80,34 @@ _AXIS = 0.34
 _BETWEEN = 0.08
 
 
-def make(published: Path, output: Path, *, cutoff: datetime | None = None) -> list[Path]:
-    """Write `trends.png` and `trends.svg` into a folder; raises ChartError with the remedy."""
-    with open_published(published) as file:
-        overview = read_overview(file, cutoff=cutoff)
-        catalogue = read_catalogue(file)
-        chosen = [s for s in catalogue.subjects if s.outcome or s.has_mood][:MOST_PANELS]
-        series = read_daily(file, chosen)
-    with house_style():
-        sheet = draw(overview, catalogue, series)
-        return save(sheet.figure, output / "trends", title=QUESTION)
+def picture(published: Published, overview: Overview, catalogue: Catalogue) -> Picture:
+    """The daily series of the products; raises ChartError with the remedy."""
+    chosen = [s for s in catalogue.subjects if s.outcome or s.has_mood][:MOST_PANELS]
+    series = read_daily(published, chosen)
+    return Picture(
+        "trends", draw(overview, catalogue, series), table(series, len(catalogue.subjects))
+    )
+
+
+def table(series: Sequence[DailySeries], products: int) -> Table:
+    """Each product's days, posts and means over the window."""
+    rows = []
+    for one in series:
+        sold = one.outcome[np.isfinite(one.outcome)]
+        mood = one.mood[np.isfinite(one.mood)]
+        rows.append(
+            (
+                one.subject.name,
+                measure(one.subject.outcome).words if one.subject.outcome else "",
+                short_number(float(sold.mean())) if sold.size else "",
+                f"{sold.size:,}",
+                f"{mood.mean():+.2f}".replace("-", "\N{MINUS SIGN}") if mood.size else "",
+                f"{mood.size:,}",
+                f"{one.subject.posts_count:,}",
+            )
+        )
+    titles = ("product", "outcome", "mean a day", "days", "mean mood", "days with mood", "posts")
+    return Table(titles, tuple(rows), frozenset(range(2, 7)), left_out(products, len(rows)))
 
 
 def draw(overview: Overview, catalogue: Catalogue, series: Sequence[DailySeries]) -> Sheet:
@@ -578,10 +590,7 @@ def _mood_ticks(low: float, high: float) -> list[float]:
     return [round(index * step, 10) for index in range(first, last + 1)]
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """The command line of this script."""
-    return script(make, about=QUESTION, arguments=arguments)
-
+CHART = Chart("trends", QUESTION, picture)
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(script(CHART))

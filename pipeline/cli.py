@@ -223,6 +223,9 @@ def publish(
 
 @app.command()
 def charts(
+    names: Annotated[
+        list[str] | None, typer.Argument(help="Charts to draw (trends, lags, …); all when absent.")
+    ] = None,
     target: TargetOption = "demo",
     config: ConfigOption = None,
     overrides: SetOption = None,
@@ -231,10 +234,12 @@ def charts(
     """Draw the charts from the published file.
 
     Example: social-signals charts --target demo --show
+    Example: social-signals charts lags --target demo
     """
     from pipeline import running
 
-    raise typer.Exit(running.run_steps(_settings(target, config, overrides), "charts", show=show))
+    settings = _settings(target, config, overrides)
+    raise typer.Exit(running.run_steps(settings, "charts", show=show, only_charts=names or ()))
 
 
 @app.command()

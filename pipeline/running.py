@@ -80,6 +80,7 @@ class Run:
     full_refresh: bool = False
     show: bool = False
     only_sources: tuple[str, ...] = ()
+    only_charts: tuple[str, ...] = ()
     since: datetime | None = None
     until: datetime | None = None
     to_kafka: bool = False
@@ -131,6 +132,7 @@ def run_steps(
     full_refresh: bool = False,
     show: bool = False,
     only_sources: Sequence[str] = (),
+    only_charts: Sequence[str] = (),
     since: datetime | None = None,
     until: datetime | None = None,
     duration: timedelta | None = None,
@@ -153,6 +155,7 @@ def run_steps(
         full_refresh=full_refresh,
         show=show,
         only_sources=tuple(only_sources),
+        only_charts=tuple(only_charts),
         since=since,
         until=until,
         duration=duration,
@@ -519,9 +522,14 @@ def _note_emptiness(run: Run) -> None:
 
 
 def _charts(run: Run, say: Callable[[str], None]) -> None:
-    from charts import make_all
+    from charts import CHARTS, make_all
 
-    files = make_all(run.settings.paths.published, run.settings.paths.charts, show=run.show)
+    files = make_all(
+        run.settings.paths.published,
+        run.settings.paths.charts,
+        names=run.only_charts or CHARTS,
+        show=run.show,
+    )
     say(f"{len(files)} files in {_shown(run.settings.paths.charts)}")
 
 

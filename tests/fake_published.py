@@ -118,6 +118,21 @@ NINE = (
     ),
 )  # fmt: skip
 
+# Names from outside at their worst.
+NASTY = (
+    Planted("money", "Pro$duct $\\frac{1}{2}$ <b>_x^2", 30, 20, 3, 0.5, "watchlist"),
+    Planted("chinese", "小米手机"),
+    Planted("wide", "W" * 300),
+    Planted("arabic", "قهوة عربية"),
+    Planted("marks", "Z̷̢̧̛͔͕͖a̴l̶g̷o"),
+    Planted("control", "line\nbreak\x1b[31m\u202e"),
+    Planted("empty", ""),
+    Planted(
+        "young", "Young & New", 1e7, 1, None, 0.0, "insufficient", "insufficient",
+        "only 74 of 90 days have both mood and sales, " * 6,
+    ),
+)  # fmt: skip
+
 
 def make_published(
     file: Path,

@@ -20,24 +20,12 @@ from matplotlib.text import Text
 
 import charts
 from charts import lags, panels, reading, style, trends
+from charts.picture import script
 from charts.reading import LagCurve, Subject, open_published
 from charts.style import ChartError
-from tests.fake_published import NINE, Planted, make_published
+from tests.fake_published import NASTY, NINE, Planted, make_published
 
 REFERENCE = Path(__file__).parent / "reference"
-NASTY = (
-    Planted("money", "Pro$duct $\\frac{1}{2}$ <b>_x^2", 30, 20, 3, 0.5, "watchlist"),
-    Planted("chinese", "小米手机"),
-    Planted("wide", "W" * 300),
-    Planted("arabic", "قهوة عربية"),
-    Planted("marks", "Z̷̢̧̛͔͕͖a̴l̶g̷o"),
-    Planted("control", "line\nbreak\x1b[31m\u202e"),
-    Planted("empty", ""),
-    Planted(
-        "young", "Young & New", 1e7, 1, None, 0.0, "insufficient", "insufficient",
-        "only 74 of 90 days have both mood and sales, " * 6,
-    ),
-)  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -626,7 +614,7 @@ def test_an_older_file_says_what_it_lacks(tmp_path: Path, change: str, missing: 
         connection.execute(change)
 
     with pytest.raises(ChartError, match=missing) as caught:
-        lags.make(file, tmp_path)
+        charts.make_all(file, tmp_path, names=["lags"])
     assert "social-signals run" in caught.value.remedy
 
 
@@ -657,9 +645,9 @@ def test_the_scripts_take_a_file_and_end_with_an_exit_code(
 ) -> None:
     file = make_published(tmp_path / "published.duckdb", (), days=5)
 
-    assert trends.main(["--file", str(file), "--output", str(tmp_path / "out")]) == 0
+    assert script(trends.CHART, ["--file", str(file), "--output", str(tmp_path / "out")]) == 0
     assert "trends.png" in capsys.readouterr().out
-    assert lags.main(["--file", str(tmp_path / "no.duckdb")]) == 1
+    assert script(lags.CHART, ["--file", str(tmp_path / "no.duckdb")]) == 1
     assert "social-signals run" in capsys.readouterr().err
 
 
