@@ -5,6 +5,8 @@ from __future__ import annotations
 import csv
 import io
 import json
+import subprocess
+import sys
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -295,3 +297,42 @@ def test_many_rows_come_in_their_order(target: Path, tmp_path: Path) -> None:
     file = tmp_path / "many.csv"
     invoke("fct_many", "-o", file)
     assert [int(row["n"]) for row in rows_of(file)] == list(range(60_000))
+
+
+MEASURED = """
+import sys
+from pathlib import Path
+from typer.testing import CliRunner
+import typer
+from pipeline import exporting
+app = typer.Typer()
+exporting.register(app)
+result = CliRunner().invoke(app, sys.argv[1:])
+assert result.exit_code == 0, result.exception
+(peak,) = [
+    line.split()[1]
+    for line in Path("/proc/self/status").read_text().splitlines()
+    if line.startswith("VmHWM")
+]
+print(peak)
+"""
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").is_file(), reason="the peak is read from Linux")
+def test_memory_does_not_grow_with_the_table(target: Path, tmp_path: Path) -> None:
+    with duckdb.connect(str(target / "work.duckdb")) as connection:
+        connection.execute(
+            "insert into raw.x_posts select i, to_json(md5(i::varchar) || repeat("
+            "md5((i + .5)::varchar), 6) || reverse(repeat(md5((-i)::varchar), 18))) "
+            "from range(400000) as numbers (i)"
+        )
+    file = target / "work.duckdb"
+    assert file.stat().st_size > 200e6, "more than what DuckDB is allowed to keep"
+    done = subprocess.run(
+        [sys.executable, "-c", MEASURED, "x/posts", "-o", str(tmp_path / "posts.csv")],
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    assert (tmp_path / "posts.csv").stat().st_size > 300e6
+    assert int(done.stdout) * 1024 < 450e6, done.stdout
