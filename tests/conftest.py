@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.browser import finding
+
 REPOSITORY = Path(__file__).resolve().parents[1]
 
 
@@ -23,3 +25,10 @@ def shared() -> Path:
     if not folder or not Path(folder).is_dir():
         pytest.skip("SOCIAL_SIGNALS_SHARED names no folder")
     return Path(folder)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say it in a line of its own when no page was opened in a browser."""
+    skipped = terminalreporter.stats.get("skipped", [])
+    if any(finding.LEFT_OUT in str(report.longrepr) for report in skipped):
+        terminalreporter.write_line(finding.LEFT_OUT, yellow=True)

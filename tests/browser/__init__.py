@@ -1,0 +1,1 @@
+"""Pages that people open, opened in a real browser."""
