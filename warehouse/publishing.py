@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -13,6 +13,7 @@ import duckdb
 from warehouse.errors import LoadError, LockedError, PublishError, explain_os_error
 from warehouse.files import TEMPORARY_SUFFIX, make_durable_folder, sync_folder, temporary_name
 from warehouse.schema import STORAGE_VERSION, explain_open_error
+from warehouse.start_here import start_rows, start_statements
 
 PUBLISHED_PREFIXES = ("dim_", "fct_", "bridge_", "mart_", "ops_")
 
@@ -61,7 +62,7 @@ def publish(
     is_wanted: Callable[[str], bool] = is_published,
     without_text_columns: Collection[str] = (),
     descriptions: Mapping[str, TableDescription] | None = None,
-    macros: Iterable[Macro] = (),
+    macros: Sequence[Macro] = (),
     storage_version: str = STORAGE_VERSION,
 ) -> list[PublishedTable]:
     """Copy the wanted tables and views of the work file, as tables, into a new file and put it in
@@ -79,6 +80,7 @@ def publish(
         descriptions: become the comments of tables, by name, and of their columns; they win over
             those of the work file.
         macros: are kept in the schema main of the published file. One may use those before it.
+            Beside them lies the view `start_here`, which lists tables and macros.
         storage_version: as DuckDB names it; the default is opened by DuckDB 1.4 and later.
 
     Raises:
@@ -196,10 +198,10 @@ def _explain_itself(
     path: Path,
     tables: Iterable[PublishedTable],
     descriptions: Mapping[str, TableDescription],
-    macros: Iterable[Macro],
+    macros: Sequence[Macro],
 ) -> None:
-    """Write comments and macros into the copy, as the file that readers will open: what a macro
-    names is looked for there."""
+    """Write comments, macros and the view `start_here` into the copy, as the file that readers
+    will open: what a macro names is looked for there."""
     with contextlib.closing(duckdb.connect(str(path))) as connection:
         # One transaction: hundreds of them would each wait for the disk.
         connection.execute("begin")
@@ -214,6 +216,16 @@ def _explain_itself(
             query = form.format(f"{macro.query}\n")
             connection.execute(f"create macro {name}({parameters}) as {query}")
             connection.execute(f"comment on {kind} {name} is {_text(macro.comment)}")
+        told = connection.execute(
+            "select schema_name, table_name, coalesce(comment, '') from duckdb_tables()"
+        ).fetchall()
+        rows = start_rows(
+            [(table.schema, table.name, table.row_count) for table in tables],
+            {(schema, name): comment for schema, name, comment in told},
+            [(macro.name, macro.parameters, macro.comment) for macro in macros],
+        )
+        for statement in start_statements(rows):
+            connection.execute(statement)
         connection.execute("commit")
         connection.execute("checkpoint")
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from datetime import date, timedelta
 from pathlib import Path
 from types import SimpleNamespace
@@ -10,23 +9,15 @@ from types import SimpleNamespace
 import duckdb
 import numpy as np
 import pytest
-import yaml
 
 from pipeline import running
 from pipeline.analyst_aids import DescriptionError, analyst_macros, table_descriptions
 from pipeline.paths import DBT_PROJECT, PROJECT_ROOT, TargetPaths
-from tests.fake_published import Planted, make_published
+from tests.warehouse.published_marts import FIRST, contracts, make_marts
 from warehouse.errors import PublishError
 from warehouse.publishing import Macro, TableDescription, is_published, publish
 
 COOKBOOK = (PROJECT_ROOT / "docs" / "cookbook.md").read_text(encoding="utf-8")
-QUESTIONS = re.findall(r"^## ([^\n]+)\n(?:(?!^## ).)*?```sql\n(.*?)```", COOKBOOK, re.S | re.M)
-FIRST = date(2026, 3, 2)
-PRODUCTS = (
-    Planted("medlar", "Medlar", 64, 31, 3, 0.34, "social_leads"),
-    Planted("quince", "Quince", 30, 25),
-    Planted("young", "Young", 22, 25, None, 0.0, "insufficient", "insufficient", "74 of 90 days"),
-)
 POSTS = """
     insert into marts.fct_posts by name
     select * from (values
@@ -66,45 +57,9 @@ POSTS = """
 """
 
 
-def contracts() -> dict[str, list[tuple[str, str]]]:
-    """Columns and types of every published model, as its contract has them."""
-    return {
-        model["name"]: [(column["name"], column["data_type"]) for column in model["columns"]]
-        for file in sorted((DBT_PROJECT / "models").rglob("*.yml"))
-        for model in yaml.safe_load(file.read_text(encoding="utf-8")).get("models") or []
-        if is_published(model["name"])
-    }
-
-
 @pytest.fixture(scope="module")
 def published(tmp_path_factory) -> Path:
-    """Every table of the real models, with the rows of the fake file where it has the column."""
-    folder = tmp_path_factory.mktemp("aids")
-    fake = make_published(folder / "fake.duckdb", PRODUCTS, days=180, first=FIRST)
-    with duckdb.connect(str(folder / "work.duckdb")) as connection:
-        connection.execute("create schema marts")
-        connection.execute(f"attach '{fake}' as fake (read_only)")
-        for table, columns in contracts().items():
-            listed = ", ".join(f'"{name}" {kind}' for name, kind in columns)
-            connection.execute(f"create table marts.{table} ({listed})")
-            found = connection.execute(
-                "select column_name from duckdb_columns() "
-                "where database_name = 'fake' and table_name = ?",
-                [table],
-            ).fetchall()
-            shared = ", ".join(sorted({name for (name,) in found} & {name for name, _ in columns}))
-            if shared and table != "fct_posts":
-                connection.execute(
-                    f"insert into marts.{table} by name select {shared} from fake.marts.{table}"
-                )
-        connection.execute(POSTS)
-    publish(
-        folder / "work.duckdb",
-        folder / "published.duckdb",
-        descriptions=table_descriptions(),
-        macros=analyst_macros(),
-    )
-    return folder / "published.duckdb"
+    return make_marts(tmp_path_factory.mktemp("aids"), POSTS)
 
 
 @pytest.fixture(scope="module")
@@ -148,8 +103,53 @@ def test_what_is_given_wins_and_what_is_not_given_stays(tmp_path):
             ("it's new",)
         ]
         assert connection.execute(
-            "select column_name, comment from duckdb_columns() where not internal order by 1"
+            "select column_name, comment from duckdb_columns() where table_name = 'dim_a' "
+            "order by 1"
         ).fetchall() == [("b", "new b"), ("c", "old c")]
+
+
+def test_the_file_says_where_to_begin(published, ask):
+    rows = ask("select position, kind, name, row_count, holds from start_here")
+    assert [row[0] for row in rows] == list(range(1, len(rows) + 1))
+    assert rows[0][1:4] == ("result", "marts.mart_insights", 3)
+    kinds = [kind for _, kind, *_ in rows]
+    assert list(dict.fromkeys(kinds)) == ["result", "fact", "dimension", "operation", "macro"]
+    assert {name for _, kind, name, *_ in rows if kind != "macro"} == {
+        f"marts.{name}" for name in contracts()
+    }
+    assert ("macro", "top_posts(product, n)", None) in [row[1:4] for row in rows]
+    assert [row for row in rows if not row[4]] == []
+    assert ask("show tables") == [("start_here",)], "what one sees who opens the file"
+    assert ask("select count(comment) from duckdb_views() where not internal") == [(1,)]
+    # A file that is attached beside others answers for itself.
+    with duckdb.connect() as connection:
+        connection.execute(f"attach '{published}' as shop (read_only)")
+        assert (
+            connection.execute(
+                "select position, kind, name, row_count, holds from shop.start_here"
+            ).fetchall()
+            == rows
+        )
+
+
+def test_a_search_path_spares_the_prefixes_of_tables_and_macros(published):
+    with duckdb.connect() as connection:
+        connection.execute(f"attach '{published}' as shop (read_only)")
+        connection.execute("set search_path = 'shop.marts,shop.main'")
+        assert connection.execute("from top_posts('medlar', 1)").fetchall()
+        shown = {name for (name,) in connection.execute("show tables").fetchall()}
+        assert shown == {*contracts(), "start_here"}
+
+
+def test_hostile_names_and_comments_stand_in_the_list_as_they_are(tmp_path):
+    with duckdb.connect(str(tmp_path / "work.duckdb")) as connection:
+        connection.execute('create schema "odd\' --"; create table "odd\' --".fct_a (b int)')
+        connection.execute("comment on table \"odd' --\".fct_a is 'it''s; drop -- <b>'")
+    publish(tmp_path / "work.duckdb", tmp_path / "out.duckdb")
+    with duckdb.connect(str(tmp_path / "out.duckdb"), read_only=True) as connection:
+        assert connection.execute("from start_here").fetchall() == [
+            (1, "fact", "odd' --.fct_a", 0, "it's; drop -- <b>")
+        ]
 
 
 def test_a_run_publishes_with_both(monkeypatch, tmp_path):
@@ -314,13 +314,3 @@ def test_an_attached_file_is_used_by_name(published):
         assert connection.execute("select count(*) from top_posts('medlar', 2)").fetchall() == [
             (2,)
         ]
-
-
-def test_the_cookbook_has_ten_questions():
-    assert len(QUESTIONS) >= 10
-    assert len(QUESTIONS) == COOKBOOK.count("```sql")
-
-
-@pytest.mark.parametrize("sql", [sql for _, sql in QUESTIONS], ids=[name for name, _ in QUESTIONS])
-def test_every_query_of_the_cookbook_finds_something(ask, sql):
-    assert ask(sql)
