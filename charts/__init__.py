@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 CHARTS = (
     "trends",
     "lags",
+    "growth",
+    "complaints",
 )
 
 

@@ -13,6 +13,8 @@ from typing import Any
 import duckdb
 import numpy as np
 
+from tests.fake_founders import FOUNDERS, founders_rows
+
 SIGNALS = """
 create table marts.fct_daily_signals (
     product_id varchar, date_day date, posts_count bigint, authors_count bigint,
@@ -72,6 +74,7 @@ create table marts.mart_link_stability (
     stability_ratio double, is_simulated boolean
 )
 """
+TABLES = (SIGNALS, LAGS, SUFFICIENCY, INSIGHTS, LEAD_LAG, EFFECT, STABILITY)
 OTHERS = (
     """create table marts.dim_products (
         product_id varchar, product_name varchar, brand varchar, category varchar, url varchar
@@ -149,7 +152,7 @@ def make_published(
     random = np.random.default_rng(seed)
     connection = duckdb.connect(str(file))
     connection.execute("create schema marts")
-    for statement in (SIGNALS, LAGS, SUFFICIENCY, INSIGHTS, LEAD_LAG, EFFECT, STABILITY, *OTHERS):
+    for statement in (*TABLES, *FOUNDERS, *OTHERS):
         connection.execute(statement)
     connection.execute(
         "insert into marts.fct_posts values ('x:1','x',?),('r:1','reddit',?)",
@@ -157,10 +160,15 @@ def make_published(
     )
     signals: list[tuple[Any, ...]] = []
     metrics: list[tuple[Any, ...]] = []
+    growth: list[tuple[Any, ...]] = []
+    themes: list[tuple[Any, ...]] = []
     for number, product in enumerate(products):
         rows, long = _days(product, number, random, days, first, is_simulated, closed_weekdays)
         signals += rows
         metrics += long
+        months, texts = founders_rows(product, number, days, first, is_simulated=is_simulated)
+        growth += months
+        themes += texts
         connection.execute(
             "insert into marts.dim_products values (?, ?, 'brand', 'category', null)",
             [product.product_id, product.name],
@@ -168,6 +176,8 @@ def make_published(
         _screen(connection, product, random, days, is_simulated)
     _insert(connection, "fct_daily_signals", signals)
     _insert(connection, "fct_daily_metrics", metrics)
+    _insert(connection, "mart_growth_metrics", growth)
+    _insert(connection, "mart_review_themes", themes)
     connection.close()
     return file
 
@@ -189,6 +199,8 @@ def _literal(value: Any) -> str:
         return str(value).lower()
     if isinstance(value, int | float):
         return f"'{value}'::double" if isinstance(value, float) else str(value)
+    if isinstance(value, list):
+        return "[" + ", ".join(_literal(each) for each in value) + "]"
     return "'" + str(value).replace("'", "''") + "'"
 
 
