@@ -17,8 +17,20 @@ pseudonyms only. The key is read by the function, so it stands in no SQL.
     {%- endif -%}
 {%- endmacro %}
 
-{#- An address; null where it would name an author who has a pseudonym. -#}
-{% macro url_shown(column, author_columns) -%}
+{#-
+An address; null where it would name an author who has a pseudonym. Reddit writes the title
+into its addresses, and leads to the post without it as well: where texts are not published,
+the title is left out.
+-#}
+{% macro url_shown(address, author_columns) -%}
+    {%- if setting_boolean('publish_texts', true) -%}
+        {%- set column = address -%}
+    {%- else -%}
+        {%- set column = (
+            "regexp_replace(" ~ address
+            ~ ", '(reddit[.]com/.*/?comments/[^/?#]+/)[^/?#]+', '\\1_')"
+        ) -%}
+    {%- endif -%}
     {%- if setting_boolean('pseudonymise_authors') -%}
         case
             when

@@ -49,6 +49,7 @@ class Model:
     name: str
     parts: tuple[str, ...]
     text: str
+    documented_in: tuple[str, ...] = ()
     doc: dict[str, Any] = field(default_factory=dict)
     refs: set[str] = field(default_factory=set)
     sources: set[tuple[str, str]] = field(default_factory=set)
@@ -70,9 +71,21 @@ class Project:
     sources: dict[str, dict[str, Any]]
     macros: dict[str, str]
     settings: dict[str, Any]
+    data_tests: dict[str, set[str]] = field(default_factory=dict)
+    """By singular data test, the models that it reads."""
 
     def of(self, layer: str) -> list[Model]:
         return [model for model in self.models.values() if model.layer == layer]
+
+    def keys(self) -> dict[str, str]:
+        """Column -> the dimension or fact whose key it is."""
+        return {
+            column["name"]: model.name
+            for model in self.of("marts")
+            if model.name.startswith(("dim_", "fct_"))
+            for column in model.columns
+            if {"unique", "not_null"} <= _tests(column).keys()
+        }
 
     def tables(self) -> dict[tuple[str, str], dict[str, Any]]:
         return {
@@ -85,7 +98,7 @@ class Project:
 def read_project(folder: Path) -> Project:
     """Read the dbt project in `folder`."""
     models: dict[str, Model] = {}
-    docs: dict[str, dict[str, Any]] = {}
+    docs: dict[str, tuple[tuple[str, ...], dict[str, Any]]] = {}
     sources: dict[str, dict[str, Any]] = {}
     for file in sorted((folder / "models").rglob("*")):
         if file.suffix in {".sql", ".py"}:
@@ -95,7 +108,8 @@ def read_project(folder: Path) -> Project:
             models[file.stem] = Model(file.stem, parts, text)
         elif file.suffix == ".yml":
             content = yaml.safe_load(file.read_text(encoding="utf-8")) or {}
-            docs |= {doc["name"]: doc for doc in content.get("models") or ()}
+            parts = file.relative_to(folder / "models").parent.parts
+            docs |= {doc["name"]: (parts, doc) for doc in content.get("models") or ()}
             sources |= {source["name"]: source for source in content.get("sources") or ()}
     macros = {
         name: body
@@ -107,11 +121,17 @@ def read_project(folder: Path) -> Project:
     tables = project.tables()
     readable = set(models) | {file.stem for file in folder.glob("*/*.csv")}
     for model in models.values():
-        model.doc = docs.get(model.name, {})
+        model.documented_in, model.doc = docs.get(model.name, ((), {}))
         # A source table is named to `source` or to a macro that calls it: both as two strings.
         model.sources = {pair for pair in PAIR.findall(model.text) if pair in tables}
         model.sources |= set(SOURCE.findall(model.text))
         model.refs = _refs(model.text + _macros_called(model.text, macros), readable)
+    project.data_tests = {
+        file.stem: _refs(text + _macros_called(text, macros), readable)
+        for file in sorted((folder / "tests").rglob("*.sql"))
+        if "generic" not in file.parts
+        for text in [COMMENT.sub(" ", file.read_text(encoding="utf-8"))]
+    }
     return project
 
 
@@ -320,20 +340,49 @@ def repeatable(project: Project) -> Iterator[Problem]:
 
 def related(project: Project) -> Iterator[Problem]:
     """A mart's column that is another mart's key is tested against it."""
-    keys = {
-        column["name"]: model.name
-        for model in project.of("marts")
-        for column in model.columns
-        if model.name.startswith(("dim_", "fct_"))
-        and column["name"].endswith(("_id", "_key"))
-        and {"unique", "not_null"} <= _tests(column).keys()
-    }
+    keys = project.keys()
     for model in project.of("marts"):
         for column in model.columns:
             owner = keys.get(column["name"], model.name)
             if owner != model.name and "relationships" not in _tests(column):
                 subject = f"{model.name}.{column['name']}"
                 yield Problem("related", subject, f"has no relationship to {owner}")
+
+
+_ENUMERATED = re.compile(
+    r".*(?:kind|type|status|reason|verdict|label|gate|role|direction|basis|method|tier|family"
+    r"|resolution|scale)"
+)
+
+
+def enumerated(project: Project) -> Iterator[Problem]:
+    """A mart's text column whose name tells of a few possible values is tested against them."""
+    for model in project.of("marts"):
+        for column in model.columns:
+            is_text = str(column.get("data_type", "")).lower() == "varchar"
+            if (
+                is_text
+                and _ENUMERATED.fullmatch(column["name"])
+                and "accepted_values" not in _tests(column)
+            ):
+                subject = f"{model.name}.{column['name']}"
+                yield Problem("enumerated", subject, "has no accepted values")
+
+
+def conserved(project: Project) -> Iterator[Problem]:
+    """Every fact is held against what it is made of, or what is made of it, by a data test."""
+    compared = {name for reads in project.data_tests.values() for name in reads if len(reads) > 1}
+    for model in project.of("marts"):
+        if model.name.startswith("fct_") and model.name not in compared:
+            yield Problem("conserved", model.name, "is compared with no other table by a test")
+
+
+def beside(project: Project) -> Iterator[Problem]:
+    """A model's documentation stands in its own folder, where people look for it."""
+    for model in project.models.values():
+        if model.doc and model.documented_in != model.parts:
+            there = "/".join(model.documented_in)
+            yield Problem("beside", model.name, f"is documented in {there}")
 
 
 def declared(project: Project) -> Iterator[Problem]:
@@ -383,7 +432,7 @@ RULES: dict[str, Callable[[Project], Iterator[Problem]]] = {
     for rule in (
         names, staged_once, sources_in_staging, staging_alone, marts_above_staging,
         layers_downward, no_orphans, described, keyed, contracts, stars, columns_as_documented,
-        repeatable, related, declared, column_names,
+        repeatable, related, enumerated, conserved, beside, declared, column_names,
     )
 }  # fmt: skip
 

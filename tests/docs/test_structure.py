@@ -22,6 +22,7 @@ final as (
         orders.order_id,
         coalesce(orders.product_id, 'a, b') as product_id, -- from nowhere
         orders.placed_at,
+        orders.status,
     from orders
 )
 
@@ -55,6 +56,9 @@ def good() -> dict[str, Any]:
         "models/intermediate/int_orders__current.sql": "select * from {{ shops('orders') }}",
         "models/marts/dim_products.sql": "select product_id from {{ ref('int_orders__current') }}",
         "models/marts/fct_orders.sql": MART,
+        "tests/orders/every_order_is_one_fact.sql": (
+            "select 1 from {{ ref('fct_orders') }} full join {{ ref('int_orders__current') }}"
+        ),
         "models/sources.yml": {
             "sources": [
                 {
@@ -70,16 +74,21 @@ def good() -> dict[str, Any]:
                 }
             ]
         },
-        "models/models.yml": {
+        "models/staging/shop/_models.yml": {
+            "models": [doc("stg_shop__orders", column("record_id", **KEY))]
+        },
+        "models/intermediate/_models.yml": {
+            "models": [doc("int_orders__current", column("order_id", **KEY))]
+        },
+        "models/marts/_models.yml": {
             "models": [
-                doc("stg_shop__orders", column("record_id", **KEY)),
-                doc("int_orders__current", column("order_id", **KEY)),
                 doc("dim_products", column("product_id", **KEY)),
                 doc(
                     "fct_orders",
                     column("order_id", **KEY),
                     column("product_id", data_tests=related),
                     column("placed_at", "timestamp"),
+                    column("status", data_tests=[{"accepted_values": {}}]),
                 ),
             ]
         },
@@ -159,6 +168,7 @@ ORPHAN = "models/intermediate/int_orders__old.sql"
 SECOND = "models/staging/shop/stg_shop__lines.sql"
 FACT = "models/marts/fct_orders.sql"
 STAGED = "models/staging/shop/stg_shop__orders.sql"
+TESTED = "tests/orders/every_order_is_one_fact.sql"
 MIDDLE = "models/intermediate/int_orders__current.sql"
 
 # (rule, who breaks it, file, what is written there)
@@ -197,6 +207,9 @@ BAD_FILES = [
     ("repeatable", "fct_orders", FACT, MART.replace("orders.placed_at", "NOW() as placed_at")),
     ("repeatable", "fct_orders", FACT, MART.replace("orders.placed_at", "current_date as x")),
     ("repeatable", "int_orders__old", ORPHAN, "select random() as chance"),
+    ("conserved", "fct_orders", TESTED, "select 1 from {{ ref('fct_orders') }}"),
+    ("conserved", "fct_orders", TESTED, "select 1 from {{ ref('dim_products') }}"),
+    ("beside", "orders", "models/marts/old/orders.sql", "select 1 as one"),
     ("repeatable", "tick", "macros/t.sql", "{% macro tick() %}current_timestamp{% endmacro %}"),
 ]
 
@@ -206,6 +219,7 @@ def test_a_rule_finds_the_file_that_breaks_it(
     tmp_path: Path, rule: str, subject: str, path: str, text: str
 ) -> None:
     files = good()
+    files["models/marts/_models.yml"]["models"] += [doc("orders")] if rule == "beside" else []
     if "mart_growth" in text:
         files["models/marts/mart_growth.sql"] = "select 1 as one"
     project = written(tmp_path, {**files, path: text})
@@ -214,7 +228,13 @@ def test_a_rule_finds_the_file_that_breaks_it(
 
 def change(files: dict[str, Any], model: str, place: int | None, **fields: Any) -> None:
     """Set fields of a model's documentation, or of its column at `place`; None removes."""
-    (found,) = [entry for entry in files["models/models.yml"]["models"] if entry["name"] == model]
+    (found,) = [
+        entry
+        for content in files.values()
+        if isinstance(content, dict)
+        for entry in content.get("models", ())
+        if isinstance(entry, dict) and entry["name"] == model
+    ]
     entry = found if place is None else found["columns"][place]
     for name, value in fields.items():
         entry[name] = value
@@ -232,6 +252,9 @@ BAD_DOCS = [
     ("contracts", "fct_orders", None, {"config": {"contract": {"enforced": False}}}),
     ("columns_as_documented", "fct_orders", None, {"columns": [column("order_id")]}),
     ("related", "fct_orders.product_id", 1, {"data_tests": ["not_null"]}),
+    ("related", "fct_orders.product_id", 3, {"name": "product_id"}),
+    ("enumerated", "fct_orders.status", 3, {"data_tests": ["not_null"]}),
+    ("enumerated", "fct_orders.bot_reason", 3, {"name": "bot_reason", "data_tests": None}),
     ("column_names", "fct_orders.placed_at", 2, {"data_type": "date"}),
     ("column_names", "fct_orders.placed", 2, {"name": "placed"}),
     ("column_names", "fct_orders.day_date", 2, {"name": "day_date"}),

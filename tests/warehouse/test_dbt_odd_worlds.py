@@ -6,15 +6,21 @@ Every data test of the project runs over it: what is odd is null or named, and s
 from __future__ import annotations
 
 from datetime import date, timedelta
+from pathlib import Path
 from typing import Any
 
+import duckdb
 import pytest
 
+from pipeline.analyst_aids import analyst_macros, table_descriptions
+from pipeline.running import TEXT_COLUMNS
 from tests.tiny_checkpoint import make_tiny_checkpoint
 from tests.warehouse.dbt_builds import TinyProject, dataset_post, reddit_submission, tiny_project
+from warehouse.publishing import publish
 
 HUGE = 9_223_372_036_854_775_807  # what a server may make up
 AT = "2026-02-03T09:00:00Z"
+SECRET = "zebraquill"  # a word that one person wrote
 NAMES = ("alpha", "lonely", "never", "twin", "flat", "mute", "gone", "o'quote")
 PRODUCTS = [
     {"product_id": name, "product_name": name, "brand": name, "category": f"c{number // 2}"}
@@ -60,6 +66,7 @@ def posts() -> list[dict[str, Any]]:
         post("n8", "the same words of alpha here", platform="reddit"),
         post("n9", "the same words of alpha here"),
     ]
+    odd += [post("s", f"alpha {SECRET} is great", author_id="s", like_count=5_000)]
     odd += [post(f"m{day}", f"mute ist schlecht {day}", language="xx") for day in range(9)]
     odd += [post(f"u{n}", f"lonely is great {n}", author_id="one") for n in range(20)]
     odd += [
@@ -112,6 +119,7 @@ def odd(tmp_path_factory: pytest.TempPathFactory) -> TinyProject:
             "business_timezone": "Pacific/Auckland",
             "cutoff_at": "2026-05-31T11:59:59Z",
             "is_simulated": "false",
+            "publish_texts": "false",
         },
         checkpoint=make_tiny_checkpoint(tmp_path_factory.mktemp("model")),
     )
@@ -122,7 +130,15 @@ def odd(tmp_path_factory: pytest.TempPathFactory) -> TinyProject:
 
     land("datasets", "posts", posts())
     empty = {"selftext": None, "author": None, "score": None, "created_utc": None}
-    land("reddit", "submissions", [reddit_submission("r", "", **empty)])
+    told = {"selftext": f"alpha {SECRET}", "permalink": f"/r/a/comments/said/alpha_{SECRET}/"}
+    land(
+        "reddit",
+        "submissions",
+        [
+            reddit_submission("r", "", **empty),
+            reddit_submission("said", f"alpha {SECRET}", **told, created_utc=1770109200),
+        ],
+    )
     land("datasets", "sales", sales())
     values = ("NaN", "inf", "1e308", "1e308", None)
     land(
@@ -140,7 +156,14 @@ def odd(tmp_path_factory: pytest.TempPathFactory) -> TinyProject:
         | {"rating": 1, "rating_scale": 5, "body": "the battery is bad", "created_at": AT}
         for n in range(5)
     ]
+    stars[0] |= {"body": f"the battery is bad {SECRET}", "title": SECRET}
     land("datasets", "reviews", stars)
+    with duckdb.connect(str(project.database)) as connection:
+        connection.execute(
+            "insert into raw.rejects by name select 'x' as source, 'posts' as stream, "
+            f"'a.jsonl' as source_file, 1 as line_no, '{{{SECRET}' as text, 1 as load_id, "
+            f"'cut off at {SECRET}' as reason, timestamptz '{AT}' as loaded_at"
+        )
     project.build()
     return project
 
@@ -178,3 +201,39 @@ def test_what_is_too_large_is_named_or_unknown(odd: TinyProject) -> None:
         "select like_count, engagement_count from marts.fct_posts where post_id = 'n3'"
     )
     assert counts == [(None, None)]
+
+
+def test_a_file_without_texts_holds_no_word_of_them(odd: TinyProject, tmp_path: Path) -> None:
+    file = tmp_path / "published.duckdb"
+    publish(
+        odd.database,
+        file,
+        without_text_columns=TEXT_COLUMNS,
+        descriptions=table_descriptions(),
+        macros=analyst_macros(),
+    )
+
+    def found(database: Path) -> list[tuple[str, str]]:
+        with duckdb.connect(str(database), read_only=True) as connection:
+            columns = connection.execute(
+                "select schema_name || '.' || table_name, column_name from duckdb_columns()"
+                " where not internal and not regexp_matches(data_type, '^(DOUBLE|BIGINT|BOOLEAN"
+                "|INTEGER|DATE|TIMESTAMP.*|DECIMAL.*)$')"
+            ).fetchall()
+            return [
+                (table, column)
+                for table, column in columns
+                if connection.execute(
+                    f"select count(*) from {table}"
+                    f" where contains(lower(cast(\"{column}\" as varchar)), '{SECRET}')"
+                ).fetchall()
+                != [(0,)]
+            ]
+
+    assert len(found(odd.database)) > 8, "raw, staging and intermediate tables hold it"
+    assert found(file) == []
+    assert SECRET.encode() not in file.read_bytes()
+    with duckdb.connect(str(file), read_only=True) as connection:
+        assert connection.execute(
+            "select url from marts.fct_posts where post_id = 't3_said'"
+        ).fetchall() == [("https://www.reddit.com/r/a/comments/said/_/",)]
