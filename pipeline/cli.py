@@ -103,7 +103,7 @@ def run(
     full_refresh: FullRefreshOption = False,
     duration: DurationOption = None,
 ) -> None:
-    """Everything: extract, load, build, publish, charts, insights. Repeated, only what is new.
+    """All of it: extract, load, build, publish, charts, report, insights; repeated, what is new.
 
     Example: social-signals run --target demo
     Example: social-signals run --config examples/stocknet.toml --data-folder ~/stocknet
@@ -197,7 +197,7 @@ def refresh(
     overrides: SetOption = None,
     full_refresh: FullRefreshOption = False,
 ) -> None:
-    """Everything but asking the sources: load, build, publish, charts, insights.
+    """Everything but asking the sources: load, build, publish, charts, report, insights.
 
     Example: social-signals refresh --target demo
     """
@@ -240,6 +240,27 @@ def charts(
 
     settings = _settings(target, config, overrides)
     raise typer.Exit(running.run_steps(settings, "charts", show=show, only_charts=names or ()))
+
+
+@app.command()
+def report(
+    target: TargetOption = "demo",
+    config: ConfigOption = None,
+    overrides: SetOption = None,
+    output: Annotated[
+        Path | None, typer.Option("--output", help="File to write instead of the target's own.")
+    ] = None,
+    show: Annotated[bool, typer.Option("--show", help="Also open it in the browser.")] = False,
+) -> None:
+    """Write the report: one HTML file with every verdict, its evidence and all charts.
+
+    Example: social-signals report --target demo --show
+    Example: social-signals report --target demo --output friday.html
+    """
+    from pipeline import running
+
+    settings = _settings(target, config, overrides)
+    raise typer.Exit(running.run_steps(settings, "report", show=show, output=output))
 
 
 @app.command()

@@ -218,6 +218,7 @@ def _steps(settings: Settings, *, build: bool) -> list[str]:
     if build and _is_built(settings):
         steps += ["build", "publish"]
         steps += ["charts"] if paths.charts.exists() else []
+        steps += ["report"] if paths.report.exists() else []
         steps += ["insights"] if paths.insights.exists() else []
     return steps
 

@@ -305,7 +305,7 @@ def _remove_artefacts(paths: TargetPaths) -> None:
         (folder / "run_results.json").unlink(missing_ok=True)
     for folder in (paths.dbt_target / "logs", DBT_PROJECT / "logs", paths.charts):
         shutil.rmtree(folder, ignore_errors=True)
-    for path in (paths.insights, paths.folder / "report.html"):
+    for path in (paths.insights, paths.report):
         path.unlink(missing_ok=True)
 
 

@@ -51,6 +51,10 @@ class TargetPaths:
         return self.folder / "charts"
 
     @property
+    def report(self) -> Path:
+        return self.folder / "report.html"
+
+    @property
     def docs(self) -> Path:
         return self.folder / "docs"
 

@@ -6,6 +6,7 @@ import os
 import secrets
 import shutil
 import time
+import webbrowser
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
@@ -57,7 +58,7 @@ from warehouse.schema import (
 EXIT_DONE, EXIT_FAILED, EXIT_PARTIAL, EXIT_NOTHING = 0, 1, 3, 4
 STATUS = {EXIT_DONE: "succeeded", EXIT_PARTIAL: "partial", EXIT_NOTHING: "empty"}
 WRITING_STEPS = frozenset({"extract", "load", "build", "publish"})
-REFRESH_STEPS = ("load", "build", "publish", "charts", "insights")
+REFRESH_STEPS = ("load", "build", "publish", "charts", "report", "insights")
 ALL_STEPS = ("extract", *REFRESH_STEPS)
 
 TEXT_COLUMNS = ("text", "title", "body")
@@ -81,6 +82,7 @@ class Run:
     show: bool = False
     only_sources: tuple[str, ...] = ()
     only_charts: tuple[str, ...] = ()
+    output: Path | None = None
     since: datetime | None = None
     until: datetime | None = None
     to_kafka: bool = False
@@ -109,7 +111,12 @@ def run_everything(
     """All steps, then where the results are; returns the exit code."""
     code = run_steps(settings, *ALL_STEPS, full_refresh=full_refresh, duration=duration)
     paths = settings.paths
-    results = {"tables": paths.published, "insights": paths.insights, "charts": paths.charts}
+    results = {
+        "report": paths.report,
+        "tables": paths.published,
+        "insights": paths.insights,
+        "charts": paths.charts,
+    }
     found = {label: _shown(path) for label, path in results.items() if path.exists()}
     if not is_for_people():
         tell("results", ", ".join(found.values()), files=found)
@@ -133,6 +140,7 @@ def run_steps(
     show: bool = False,
     only_sources: Sequence[str] = (),
     only_charts: Sequence[str] = (),
+    output: Path | None = None,
     since: datetime | None = None,
     until: datetime | None = None,
     duration: timedelta | None = None,
@@ -156,6 +164,7 @@ def run_steps(
         show=show,
         only_sources=tuple(only_sources),
         only_charts=tuple(only_charts),
+        output=output,
         since=since,
         until=until,
         duration=duration,
@@ -533,6 +542,23 @@ def _charts(run: Run, say: Callable[[str], None]) -> None:
     say(f"{len(files)} files in {_shown(run.settings.paths.charts)}")
 
 
+def _report(run: Run, say: Callable[[str], None]) -> None:
+    from charts.report import make
+
+    settings, paths = run.settings, run.settings.paths
+    file = make(
+        paths.published,
+        run.output or paths.report,
+        target=settings.name,
+        cutoff=settings.target.cutoff_at or run.started_at,
+        # Of one run: the step that writes them comes after this one.
+        to_come=frozenset({"insights.json"} if "insights" in run.steps else ()),
+    )
+    say(_shown(file))
+    if run.show:
+        webbrowser.open(file.resolve().as_uri())
+
+
 def _insights(run: Run, say: Callable[[str], None]) -> None:
     from pipeline.insights import RunFacts, write_insights
     from pipeline.summary import summarise, totals
@@ -576,6 +602,7 @@ STEPS: dict[str, Callable[[Run, Callable[[str], None]], None]] = {
     "build": _build,
     "publish": _publish,
     "charts": _charts,
+    "report": _report,
     "insights": _insights,
     "docs": _docs,
     "forget": _forget,
