@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.docs.structure import RULES, Problem, Project, final_selects, judge, read_project
+from tests.docs.dbt_files import Project, final_selects, read_project
+from tests.docs.structure import RULES, Problem, judge
 
 PROJECT = Path(__file__).resolve().parents[2] / "dbt_project"
 
@@ -56,6 +57,10 @@ def good() -> dict[str, Any]:
         "models/intermediate/int_orders__current.sql": "select * from {{ shops('orders') }}",
         "models/marts/dim_products.sql": "select product_id from {{ ref('int_orders__current') }}",
         "models/marts/fct_orders.sql": MART,
+        "seeds/colours.csv": "colour,shade\nred,dark\n",
+        "models/seeds/_seeds.yml": {
+            "seeds": [doc("colours", column("colour", **KEY), column("shade"))]
+        },
         "tests/orders/every_order_is_one_fact.sql": (
             "select 1 from {{ ref('fct_orders') }} full join {{ ref('int_orders__current') }}"
         ),
@@ -209,6 +214,8 @@ BAD_FILES = [
     ("repeatable", "int_orders__old", ORPHAN, "select random() as chance"),
     ("conserved", "fct_orders", TESTED, "select 1 from {{ ref('fct_orders') }}"),
     ("conserved", "fct_orders", TESTED, "select 1 from {{ ref('dim_products') }}"),
+    ("seeds_told", "colours", "seeds/colours.csv", "colour\nred\n"),
+    ("seeds_told", "shapes", "seeds/shapes.csv", "shape\nround\n"),
     ("beside", "orders", "models/marts/old/orders.sql", "select 1 as one"),
     ("repeatable", "tick", "macros/t.sql", "{% macro tick() %}current_timestamp{% endmacro %}"),
 ]
@@ -232,7 +239,7 @@ def change(files: dict[str, Any], model: str, place: int | None, **fields: Any) 
         entry
         for content in files.values()
         if isinstance(content, dict)
-        for entry in content.get("models", ())
+        for entry in [*content.get("models", ()), *content.get("seeds", ())]
         if isinstance(entry, dict) and entry["name"] == model
     ]
     entry = found if place is None else found["columns"][place]
@@ -253,6 +260,9 @@ BAD_DOCS = [
     ("columns_as_documented", "fct_orders", None, {"columns": [column("order_id")]}),
     ("related", "fct_orders.product_id", 1, {"data_tests": ["not_null"]}),
     ("related", "fct_orders.product_id", 3, {"name": "product_id"}),
+    ("seeds_told", "colours", None, {"description": "All colours."}),
+    ("seeds_told", "colours", 0, {"data_tests": ["not_null"]}),
+    ("seeds_told", "colours.shade", 1, {"description": ""}),
     ("enumerated", "fct_orders.status", 3, {"data_tests": ["not_null"]}),
     ("enumerated", "fct_orders.bot_reason", 3, {"name": "bot_reason", "data_tests": None}),
     ("column_names", "fct_orders.placed_at", 2, {"data_type": "date"}),

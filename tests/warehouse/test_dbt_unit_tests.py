@@ -9,7 +9,7 @@ import duckdb
 import pytest
 import yaml
 
-from tests.docs.structure import read_project
+from tests.docs.dbt_files import read_project
 from tests.warehouse.dbt_builds import PROJECT, tiny_project
 
 
