@@ -20,8 +20,12 @@ if TYPE_CHECKING:
 CHARTS = (
     "trends",
     "lags",
+    "effects",
     "growth",
     "complaints",
+    "skill",
+    "sufficiency",
+    "placebo",
 )
 
 

@@ -14,6 +14,7 @@ import duckdb
 import numpy as np
 
 from tests.fake_founders import FOUNDERS, founders_rows
+from tests.fake_links import add_links
 
 SIGNALS = """
 create table marts.fct_daily_signals (
@@ -178,6 +179,7 @@ def make_published(
     _insert(connection, "fct_daily_metrics", metrics)
     _insert(connection, "mart_growth_metrics", growth)
     _insert(connection, "mart_review_themes", themes)
+    add_links(connection, products, days, is_simulated)
     connection.close()
     return file
 
