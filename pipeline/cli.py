@@ -103,7 +103,7 @@ def run(
     full_refresh: FullRefreshOption = False,
     duration: DurationOption = None,
 ) -> None:
-    """All of it: extract, load, build, publish, charts, report, insights; repeated, what is new.
+    """Extract, load, build, publish, charts, docs, report, insights; repeated, only what is new.
 
     Example: social-signals run --target demo
     Example: social-signals run --config examples/stocknet.toml --data-folder ~/stocknet
@@ -197,7 +197,7 @@ def refresh(
     overrides: SetOption = None,
     full_refresh: FullRefreshOption = False,
 ) -> None:
-    """Everything but asking the sources: load, build, publish, charts, report, insights.
+    """Everything but asking the sources: load, build, publish, charts, docs, report, insights.
 
     Example: social-signals refresh --target demo
     """
@@ -280,7 +280,7 @@ def insights(
 def docs(
     target: TargetOption = "demo", config: ConfigOption = None, overrides: SetOption = None
 ) -> None:
-    """Write the lineage site, one static page, from the last build.
+    """Write the lineage site, one static page, of the last build; nothing if it is there already.
 
     Example: social-signals docs --target demo
     """

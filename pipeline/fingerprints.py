@@ -12,8 +12,9 @@ from pipeline.settings import Settings
 from warehouse.schema import open_work
 
 BUILT, PUBLISHED, STAGED = "built.json", "published.json", "staged.json"
-"""Marks in a target's state folder: what the last finished build and publish rested on, and which
-code the rows of staging were made by."""
+DOCUMENTED = "documented.json"
+"""Marks in a target's state folder: what the last finished build, publish and lineage site rested
+on, and which code the rows of staging were made by."""
 CODE_THAT_BUILDS = ("dbt_project", "udfs")
 """Folders whose change makes a build necessary although no data came in."""
 CODE_SUFFIXES = {".py", ".sql", ".yml", ".csv", ".json"}

@@ -59,6 +59,10 @@ class TargetPaths:
         return self.folder / "docs"
 
     @property
+    def lineage(self) -> Path:
+        return self.docs / "index.html"
+
+    @property
     def truth(self) -> Path:
         return self.folder / "truth.json"
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import secrets
-import shutil
 import time
 import webbrowser
 from collections.abc import Callable, Iterator, Sequence
@@ -20,7 +19,7 @@ from extract.registry import declared_streams
 from pipeline.alerts import Alert, alert_of_lock, occasion_of, send
 from pipeline.analyst_aids import analyst_macros, table_descriptions
 from pipeline.budgets import budget_rows
-from pipeline.building import build, run_dbt
+from pipeline.building import BuildError, build
 from pipeline.catalogue import read_catalogue
 from pipeline.checks import check_clock, check_disk
 from pipeline.console import Level, is_for_people, meter, name_run, out, tell
@@ -58,7 +57,7 @@ from warehouse.schema import (
 EXIT_DONE, EXIT_FAILED, EXIT_PARTIAL, EXIT_NOTHING = 0, 1, 3, 4
 STATUS = {EXIT_DONE: "succeeded", EXIT_PARTIAL: "partial", EXIT_NOTHING: "empty"}
 WRITING_STEPS = frozenset({"extract", "load", "build", "publish"})
-REFRESH_STEPS = ("load", "build", "publish", "charts", "report", "insights")
+REFRESH_STEPS = ("load", "build", "publish", "charts", "docs", "report", "insights")
 ALL_STEPS = ("extract", *REFRESH_STEPS)
 
 TEXT_COLUMNS = ("text", "title", "body")
@@ -116,6 +115,7 @@ def run_everything(
         "tables": paths.published,
         "insights": paths.insights,
         "charts": paths.charts,
+        "lineage": paths.lineage,
     }
     found = {label: _shown(path) for label, path in results.items() if path.exists()}
     if not is_for_people():
@@ -125,11 +125,6 @@ def run_everything(
     out.print("Results")
     for label, path in found.items():
         out.print(f"  {label:9s} {path}", markup=False)
-    out.print(
-        "  lineage   social-signals docs --target "
-        f"{settings.name} writes {_shown(paths.docs / 'index.html')}",
-        markup=False,
-    )
     return code
 
 
@@ -586,14 +581,18 @@ def _docs(run: Run, say: Callable[[str], None]) -> None:
             f"There is nothing to document: {_shown(paths.work)} does not exist.",
             "Run social-signals run first.",
         )
-    with meter("docs") as progress:
-        run_dbt(settings, ["docs", "generate", "--static"], progress)
-    paths.docs.mkdir(parents=True, exist_ok=True)
-    page = paths.docs / "index.html"
-    temporary = page.with_suffix(".tmp")
-    shutil.copyfile(paths.dbt_target / "static_index.html", temporary)
-    temporary.replace(page)
-    say(_shown(page))
+    from pipeline.lineage import LineageError, make_site
+
+    try:
+        is_new = make_site(settings)
+    except (LineageError, BuildError) as error:
+        if run.steps == ("docs",):
+            raise
+        # The results of the run are of more worth than the page about them.
+        run.problems.append(f"the lineage site was not made: {error.message}")
+        say("not made")
+        return
+    say(_shown(paths.lineage) if is_new else "nothing new since it was made")
 
 
 STEPS: dict[str, Callable[[Run, Callable[[str], None]], None]] = {

@@ -19,6 +19,7 @@ case {{ column }}
 case when {{ number }} = 1 then '1 day' else {{ number }} || ' days' end
 {%- endmacro %}
 
+{#- "1 more day", "5 more days". -#}
 {% macro lag_screen_more_days(number) -%}
 case when {{ number }} = 1 then '1 more day' else {{ number }} || ' more days' end
 {%- endmacro %}

@@ -49,6 +49,7 @@ a tenth of replacing.
     end
 {%- endmacro %}
 
+{#- A text with each of `replacements`, pairs of old and new, made in order. -#}
 {% macro replace_all(text, replacements) -%}
     {%- set nested = namespace(sql=text) -%}
     {%- for old, new in replacements -%}
