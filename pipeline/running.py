@@ -19,6 +19,7 @@ from extract.registry import declared_streams
 from pipeline.alerts import Alert, alert_of_lock, occasion_of, send
 from pipeline.analyst_aids import analyst_macros, table_descriptions
 from pipeline.budgets import budget_rows
+from pipeline.build_results import forget_results
 from pipeline.building import BuildError, build
 from pipeline.catalogue import read_catalogue
 from pipeline.checks import check_clock, check_disk
@@ -36,6 +37,13 @@ from pipeline.fingerprints import (
 from pipeline.forget_arrivals import clean_arrivals
 from pipeline.forget_requests import finish, summary
 from pipeline.forgetting import Asked, finish_begun, finish_removed, keep_promises, remove_asked
+from pipeline.noting import (
+    Work,
+    findings,
+    note_before_publishing,
+    note_results,
+    note_work,
+)
 from pipeline.paths import PROJECT_ROOT
 from pipeline.privacy import check_key, key_check
 from pipeline.secrets import redact
@@ -92,6 +100,7 @@ class Run:
     is_empty: bool = False
     asked: Asked | None = None
     is_over: bool = False
+    work: Work = field(default_factory=Work)
 
 
 def utc_now() -> datetime:
@@ -172,7 +181,7 @@ def run_steps(
         _check(run)
         _finish_forgetting(run)
         for step in steps:
-            with _timed(step) as say:
+            with _timed(run, step) as say:
                 STEPS[step](run, say)
             if run.is_over:
                 break
@@ -231,12 +240,17 @@ def _exit_code(run: Run) -> int:
 
 
 @contextmanager
-def _timed(step: str) -> Iterator[Callable[[str], None]]:
+def _timed(run: Run, step: str) -> Iterator[Callable[[str], None]]:
     """Print one line when a step ends: its name, what it said, its seconds."""
     said: list[str] = []
-    started = time.monotonic()
-    yield said.append
-    seconds = time.monotonic() - started
+    started, started_at = time.monotonic(), run.now()
+    is_done = False
+    try:
+        yield said.append
+        is_done = True
+    finally:
+        seconds = time.monotonic() - started
+        run.work.ended(step, is_done=is_done, seconds=seconds, started_at=started_at)
     what = "; ".join(said) or "done"
     if is_for_people():
         out.print(f"{step:9s} {what} ({seconds:.1f} s)", markup=False)
@@ -300,6 +314,7 @@ def _record_start(run: Run, connection: duckdb.DuckDBPyConnection) -> None:
         started_at=run.started_at,
         status="running",
     )
+    note_work(connection, run.settings, run.work, run_id=run.run_id, now=run.now())
     killed = mark_interrupted_runs(connection, current=run.run_id)
     if killed:
         run.notes.append(
@@ -328,6 +343,7 @@ def _record_end(run: Run, status: str, code: int, message: str) -> list[tuple[da
                 exit_code=code,
                 message=redact(message)[:2000] or None,
             )
+            note_work(connection, run.settings, run.work, run_id=run.run_id, now=run.now())
             return history
     except SocialSignalsError as error:
         # The run's own outcome is what the user must hear, not that it could not be noted.
@@ -347,6 +363,9 @@ def _extract(run: Run, say: Callable[[str], None]) -> None:
         duration=run.duration,
         clock=run.clock,
     )
+    if not run.to_kafka:
+        is_backfill = run.since is not None or run.until is not None
+        run.work.pulled(pulled, is_backfill=is_backfill, at=run.now())
     if not pulled:
         say("no source is enabled")
     for source in pulled:
@@ -442,6 +461,7 @@ def _build(run: Run, say: Callable[[str], None]) -> None:
     built = paths.state / BUILT
     if not run.full_refresh and read_mark(built) == current and paths.published.exists():
         say("nothing new since the last build")
+        run.work.idle.add("build")
         return
     # A build that is killed half-way leaves no mark, so the next run does not skip it.
     built.unlink(missing_ok=True)
@@ -449,8 +469,12 @@ def _build(run: Run, say: Callable[[str], None]) -> None:
     is_outdated = _has_staging(paths.work) and read_mark(staged) != code
     if is_outdated:
         say("staging made anew by this version")
-    with meter("build") as progress:
-        result = build(run.settings, progress, full_refresh=run.full_refresh or is_outdated)
+    forget_results(paths.dbt_target)
+    try:
+        with meter("build") as progress:
+            result = build(run.settings, progress, full_refresh=run.full_refresh or is_outdated)
+    finally:
+        note_results(run.settings, run_id=run.run_id, now=run.now())
     write_mark(staged, code)
     tested = sum(result.counts.values())
     say(f"{tested:,} models, seeds and tests")
@@ -479,7 +503,9 @@ def _publish(run: Run, say: Callable[[str], None]) -> None:
     published = paths.state / PUBLISHED
     if paths.published.exists() and read_mark(published) == current:
         say("already published")
+        run.work.idle.add("publish")
     else:
+        note_before_publishing(run.settings, run.work, run_id=run.run_id, now=run.now())
         tables = publish(
             paths.work,
             paths.published,
@@ -489,6 +515,7 @@ def _publish(run: Run, say: Callable[[str], None]) -> None:
         )
         write_mark(published, current)
         say(f"{len(tables)} tables in {_shown(paths.published)}")
+        run.notes.extend(findings(run.settings))
     for receipt in finish_removed(run.settings, run.now()):
         say(f"receipt in {_shown(receipt)}")
     _note_emptiness(run)

@@ -23,7 +23,9 @@ import pyarrow as pa
 
 from warehouse.commits import LandedFile, list_landed, recover
 from warehouse.errors import LoadError
+from warehouse.field_notes import note_fields
 from warehouse.lines import MAX_TEXT_BYTES, SCHEMA, FileState, read_lines, read_objects
+from warehouse.operations import compact_fields
 from warehouse.schema import ensure_raw_tables, open_work, raw_table
 from warehouse.tombstones import apply_tombstones, key_in_sql, prefix
 
@@ -264,6 +266,8 @@ def _write_group(
     ensure_raw_tables(connection, streams)
     for (source, stream), entries in streams.items():
         _write_records(connection, source, stream, entries, allow_simulated, loaded_at)
+        note_fields(connection, source, stream, first_load_id=entries[0].load_id)
+    compact_fields(connection, now=loaded_at)
     for entry in pending:
         if entry.file.kind == "rejects":
             _write_landed_rejects(connection, entry, loaded_at)

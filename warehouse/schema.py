@@ -10,6 +10,7 @@ from pathlib import Path
 
 import duckdb
 
+from warehouse import operations
 from warehouse.commits import check_names
 from warehouse.errors import LoadError, LockedError
 
@@ -156,7 +157,7 @@ def ensure_raw_tables(
     """
     connection.execute("create schema if not exists raw")
     _drop_named_tombstones(connection)
-    for statement in _TABLES:
+    for statement in (*_TABLES, *operations.TABLES):
         connection.execute(statement)
     compression = "using compression zstd" if _knows_zstd(connection) else ""
     for source, stream in streams:

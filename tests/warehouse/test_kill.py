@@ -25,6 +25,8 @@ VOLATILE = {
     "sha256",
     "logical_id",
 }
+OF_RUNS = {("raw", name) for name in ("runs", "steps", "pulls", "test_results")}
+"""What each run notes of itself."""
 SETTINGS = """
 [target]
 simulated = true
@@ -97,7 +99,7 @@ def contents(work: Path) -> dict[str, list[tuple[object, ...]]]:
             " where table_type = 'BASE TABLE' order by all"
         ).fetchall()
         for schema, name in names:
-            if (schema, name) == ("raw", "runs") or name == "ops_runs":
+            if (schema, name) in OF_RUNS or name in {"ops_runs", "ops_freshness"}:
                 continue
             columns = [
                 row[0]

@@ -336,6 +336,21 @@ def test_a_full_run_with_all_sources_on(
         spent = connection.execute(
             "select count(*), sum(used_amount) from marts.ops_budget where unit = 'requests'"
         ).fetchone()
+        # What the build found of itself is in what it publishes.
+        results = connection.execute(
+            "select layer, count(*) from marts.ops_test_results "
+            "where node_kind = 'test' and result_status = 'pass' group by layer"
+        ).fetchall()
+        steps = connection.execute(
+            "select step, step_status from marts.ops_steps order by started_at, step"
+        ).fetchall()
+        states = connection.execute(
+            "select source, bool_and(last_answered_at is not null), bool_or(is_warning) "
+            "from marts.ops_freshness where is_enabled group by source order by source"
+        ).fetchall()
     assert posts == {"hackernews": 11, "reddit": 16, "rss": 12, "x": 12}
+    assert min(dict(results)[layer] for layer in ("staging", "intermediate", "marts")) > 50
+    assert sorted(steps) == [("build", "done"), ("extract", "done"), ("load", "done")]
+    assert states == [(name, True, False) for name in ("hackernews", "reddit", "rss", "x")]
     assert spent is not None
     assert int(spent[1]) == sum(len(server.requests) for server in world.servers.values())
