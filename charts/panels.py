@@ -21,6 +21,7 @@ from charts.style import (
     SIZE_TICK,
     SIZE_TITLE,
     Sheet,
+    clean,
     fit,
     line_height,
     plural,
@@ -30,6 +31,8 @@ from charts.style import (
 logger = logging.getLogger(__name__)
 
 MOST_PANELS = 12
+_MOST_SOURCES = 8
+_LONGEST_SOURCE = 40
 _GUTTER = 0.36
 _ROW_GAP = 0.3
 # A single day stands in the middle of a week rather than fill the panel.
@@ -147,13 +150,20 @@ def source_words(overview: Overview) -> str:
     """Where posts and sales come from, for a caption."""
     parts = []
     if overview.post_sources:
-        parts.append(f"posts from {', '.join(overview.post_sources)}")
+        parts.append(f"posts from {_some(overview.post_sources)}")
     if overview.sales_sources:
-        parts.append(f"sales from {', '.join(overview.sales_sources)}")
+        parts.append(f"sales from {_some(overview.sales_sources)}")
     text = "; ".join(parts) or "the marts of the published file"
     if overview.is_simulated:
         text = f"simulated records, no real person or shop; {text}"
     return text
+
+
+def _some(names: Sequence[str]) -> str:
+    """Names of sources in a row; of many only the first, for a caption is no list."""
+    shown = ", ".join(clean(name)[:_LONGEST_SOURCE] for name in names[:_MOST_SOURCES])
+    more = len(names) - _MOST_SOURCES
+    return f"{shown} and {more} more" if more > 0 else shown
 
 
 def choice_words(catalogue: Catalogue, shown: int, rule: str) -> str:

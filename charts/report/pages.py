@@ -9,7 +9,7 @@ from __future__ import annotations
 import base64
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 
@@ -31,6 +31,7 @@ from charts.report.words import (
     month_words,
     number,
     percent,
+    plain,
     q_words,
     share,
     signed_days,
@@ -41,6 +42,7 @@ from charts.style import plural
 
 FOLDER = Path(__file__).parent
 MOST_CARDS = 24
+MOST_IN_CELL = 200
 _DARK = """
   --ground: #101215; --paper: #171a1e; --ink: #e9ebee; --soft: #aab1bb; --line: #30353c;
   --faint: #22262c; --link: #86c5f4; --focus: #86c5f4; --stamp: #ff9d96; --stamp-ground: #3a1c1c;
@@ -308,16 +310,22 @@ def charts_page(pictures: Sequence[Picture]) -> Page:
         {
             "name": picture.name,
             "question": picture.heading.question,
-            "headline": picture.heading.headline,
-            "caption": picture.heading.caption,
+            "headline": plain(picture.heading.headline, 400),
+            "caption": [plain(line, 2000) for line in picture.heading.caption],
             "is_simulated": picture.heading.is_simulated,
             # Our own drawing: colours and texts were set by matplotlib, text stays text.
             "svg": Markup(picture.inline()),  # noqa: S704
-            "table": picture.table,
+            "table": picture.table and _short(picture.table),
         }
         for picture in pictures
     ]
     return Page("charts", "Charts", render("charts.html.j2", charts=charts))
+
+
+def _short(table: Table) -> Table:
+    """The table with cells that can be read: what is longer stands in the published file."""
+    rows = tuple(tuple(plain(cell, MOST_IN_CELL) for cell in row) for row in table.rows)
+    return replace(table, rows=rows)
 
 
 def method_page(

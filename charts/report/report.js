@@ -106,7 +106,7 @@
       body.replaceChildren(...shown);
       more.hidden = shown.length === kept.length;
       more.textContent = "Show all " + kept.length.toLocaleString("en");
-      const count = kept.length.toLocaleString("en") + " of " + rows.length.toLocaleString("en") + (rows.length === 1 ? " product" : " products");
+      const count = (kept.length ? kept.length.toLocaleString("en") : "None") + " of " + rows.length.toLocaleString("en") + (rows.length === 1 ? " product" : " products");
       found.textContent = count + (more.hidden ? "" : "; the first " + shown.length + " are shown") + ".";
       if (announce) say(announce === true ? count : announce + ", " + count);
     };
