@@ -38,6 +38,10 @@ SALES_INK = "#005a8d"
 MOOD = "#d55e00"
 MOOD_LIGHT = "#f3c9a9"
 MOOD_INK = "#a84a00"
+# What people say and to whom they listen, told apart from mood and sales.
+VOICE = "#00857a"
+VOICE_LIGHT = "#a9d8d2"
+VOICE_INK = "#00635b"
 NULL_BAND = "#dfe2e6"
 EVENT = "#6b3fa0"
 PROMOTION = "#f7e9a8"
@@ -247,7 +251,7 @@ def short_number(value: float) -> str:
 # Sheets -----------------------------------------------------------------------------------------
 
 
-KeyKind = Literal["line", "bars", "band", "shade", "hatch", "strip", "dot", "ring"]
+KeyKind = Literal["line", "bars", "band", "shade", "hatch", "strip", "tick", "dot", "ring"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -484,6 +488,8 @@ def _draw_swatch(sheet: Sheet, key: Key, left: float, middle: float) -> None:
             )
     elif key.kind == "strip":
         sheet.block(left, middle + 0.015, _SWATCH, 0.035, fill=key.colour, line=0)
+    elif key.kind == "tick":
+        sheet.block(left + _SWATCH / 2 - 0.009, middle - 0.06, 0.018, 0.12, fill=key.colour, line=0)
     elif key.kind in {"dot", "ring"}:
         axes = sheet.axes(left, middle - _SWATCH / 2, _SWATCH, _SWATCH)
         axes.set_axis_off()

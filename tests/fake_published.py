@@ -13,6 +13,7 @@ from typing import Any
 import duckdb
 import numpy as np
 
+from tests import fake_topics
 from tests.fake_founders import FOUNDERS, founders_rows
 from tests.fake_links import add_links
 
@@ -175,16 +176,21 @@ def make_published(
             [product.product_id, product.name],
         )
         _screen(connection, product, random, days, is_simulated)
-    _insert(connection, "fct_daily_signals", signals)
-    _insert(connection, "fct_daily_metrics", metrics)
-    _insert(connection, "mart_growth_metrics", growth)
-    _insert(connection, "mart_review_themes", themes)
+    insert_rows(connection, "fct_daily_signals", signals)
+    insert_rows(connection, "fct_daily_metrics", metrics)
+    insert_rows(connection, "mart_growth_metrics", growth)
+    insert_rows(connection, "mart_review_themes", themes)
     add_links(connection, products, days, is_simulated)
+    for statement in fake_topics.STATEMENTS:
+        connection.execute(statement)
+    spoken = fake_topics.fill(products, days=days, first=first, is_simulated=is_simulated)
+    for table, rows in spoken.items():
+        insert_rows(connection, table, rows)
     connection.close()
     return file
 
 
-def _insert(
+def insert_rows(
     connection: duckdb.DuckDBPyConnection, table: str, rows: Sequence[tuple[Any, ...]]
 ) -> None:
     """One statement for all rows: executemany takes a second for every thousand."""
@@ -276,9 +282,9 @@ def _screen(
              -width if is_tested else None, width if is_tested else None,
              index == peak and is_tested, _screened(product.verdict), is_simulated)
         )  # fmt: skip
-    _insert(connection, "mart_lag_correlation", rows)
+    insert_rows(connection, "mart_lag_correlation", rows)
     missing = product.missing
-    _insert(
+    insert_rows(
         connection,
         "mart_sufficiency",
         [(*pair, product.gate, missing or "enough days", days, 90, 0.0, float(product.posts),
@@ -308,7 +314,7 @@ def _claims(
     uplift = (0.2, 0.12, 0.31) if verdict in {"social_leads", "feedback"} else (None,) * 3
     first = date(2026, 10, 1) if is_claim else None
     status = "claimed" if is_claim else "insufficient" if not is_tested else "none"
-    _insert(
+    insert_rows(
         connection,
         "mart_insights",
         [(f"{product.product_id}:{pair[2]}", *pair, verdict,
@@ -319,7 +325,7 @@ def _claims(
           json.dumps({"lag_days": product.lag}), None, "0f1e2d", "abc123", True, is_simulated)],
     )  # fmt: skip
     missing = product.missing
-    _insert(
+    insert_rows(
         connection,
         "mart_lead_lag",
         [(*pair, verdict, product.gate, missing or "enough days", "mood", 8,
@@ -329,7 +335,7 @@ def _claims(
           reverse_q if is_tested else None, is_claim, True, is_simulated)],
     )  # fmt: skip
     if is_tested:
-        _insert(
+        insert_rows(
             connection,
             "mart_effect",
             [(*pair, verdict, abs(product.lag or 5), 1, 0.2, 0.12, 0.31, 0.14, 0.72, 0.11, days,

@@ -32,7 +32,8 @@ def topic_bursts(
 
     `counts`: int_topics__daily_counts; `source_days`: int_calendar__source_days. Topics that never
     had `bursts.MIN_AUTHORS` on one day cannot burst and are left out. Returns topic_kind, topic,
-    date_day, expected_authors_count, p_value, q_value, is_burst, for the days with any author.
+    date_day, expected_authors_count with the ends of its usual range, p_value, q_value, is_burst,
+    for the days with any author.
     Memory: five numbers for each such topic and day.
     """
     reader = session.cursor()
@@ -55,12 +56,15 @@ def topic_bursts(
     is_used = authors > 0
     picked = rows.filter(pa.array(is_used))
     at = (topic[is_used], day[is_used])
+    low, high = bursts.usual_range(found.expected[at], found.size[at])
     return pa.table(
         {
             "topic_kind": picked["topic_kind"],
             "topic": picked["topic"],
             "date_day": picked["date_day"],
             "expected_authors_count": _published(found.expected[at]),
+            "expected_low_authors_count": _published(low),
+            "expected_high_authors_count": _published(high),
             "p_value": _published(found.p[at]),
             "q_value": _published(found.q[at]),
             "is_burst": pa.array(found.is_burst[at]),

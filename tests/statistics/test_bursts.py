@@ -10,7 +10,14 @@ import pytest
 from numpy.typing import NDArray
 from scipy import stats
 
-from udfs.lead_lag.bursts import MIN_AUTHORS, MIN_HISTORY_DAYS, Bursts, find_bursts, upper_tail
+from udfs.lead_lag.bursts import (
+    MIN_AUTHORS,
+    MIN_HISTORY_DAYS,
+    Bursts,
+    find_bursts,
+    upper_tail,
+    usual_range,
+)
 
 DAYS = 365
 DATES = np.datetime64("2026-01-05") + np.arange(DAYS)
@@ -210,3 +217,18 @@ def test_real_bursts_are_the_days_of_news(shared: Path) -> None:
         for symbol, day in published
     ]
     assert sum(is_hit) >= 5
+
+
+@pytest.mark.parametrize("kind", ["poisson", "uneven days", "rare", "large"])
+def test_usual_days_lie_in_the_usual_range(kind: str) -> None:
+    counts = quiet_topics(np.random.default_rng(12), 200, **QUIET[kind])
+    found = find_bursts(counts, DATES)
+    low, high = usual_range(found.expected, found.size)
+    is_tested = np.isfinite(found.expected)
+    assert (np.isfinite(low) == is_tested).all()
+    assert (np.isfinite(high) == is_tested).all()
+    assert (low <= high)[is_tested].all()
+    assert ((low <= counts) & (counts <= high))[is_tested].mean() > 0.94
+    # Each end is the nearest count: one step further in and too many days lie beyond.
+    assert (upper_tail(high + 1, found.expected, found.size)[is_tested] <= 0.025 + 1e-9).all()
+    assert (upper_tail(high, found.expected, found.size)[is_tested] > 0.025 - 1e-9).all()

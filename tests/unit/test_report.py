@@ -98,7 +98,9 @@ def add_posts(
                 text varchar, engagement_count bigint, posted_date date, is_simulated boolean,
                 is_withheld boolean
             );
-            create table marts.bridge_post_products (post_key varchar, product_id varchar);
+            create or replace table marts.bridge_post_products (
+                post_key varchar, product_id varchar
+            );
         """)
         for number, (platform, post_id, author, url, text, is_simulated) in enumerate(posts):
             key = f"{platform}:{number}"

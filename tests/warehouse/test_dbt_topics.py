@@ -160,6 +160,8 @@ def test_people_make_a_burst(shop: TinyProject) -> None:
         18,
     )
     assert launch["expected_authors_count"] < 0.5
+    assert launch["expected_low_authors_count"] == 0
+    assert launch["expected_high_authors_count"] < 5 < launch["authors_count"]
     assert launch["q_value"] < 1e-6
     assert launch["is_emerging"] is True
 

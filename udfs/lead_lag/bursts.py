@@ -16,6 +16,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from scipy.special import betainc
+from scipy.stats import nbinom
 
 from udfs.lead_lag.multiplicity import benjamini_hochberg
 from udfs.lead_lag.panel import BoolArray, DayArray, FloatArray, IntArray
@@ -36,6 +37,7 @@ _LEAST_DISPERSION = 0.02
 _DISPERSION_CAUTION = 0.5  # standard errors
 _CLIP_SD = 4.0
 _WEEK_DAYS = 7
+_USUAL_TAIL = 0.025  # of each side of the usual range
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +82,21 @@ def upper_tail(counts: FloatArray, mean: FloatArray, size: FloatArray) -> FloatA
     safe_mean, safe_size = np.where(is_known, mean, 1.0), np.where(is_known, size, 1.0)
     tail = betainc(count, safe_size, safe_mean / (safe_mean + safe_size))
     return np.where(is_known, np.where(counts > 0, tail, 1.0), np.nan)
+
+
+def usual_range(mean: FloatArray, size: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Return between which counts 95 % of days lie, by negative binomials; NaN in, NaN out.
+
+    The ends are counts: at most 2.5 % of days lie below the first, as many above the second.
+    """
+    is_known = np.isfinite(mean) & np.isfinite(size)
+    safe_mean, safe_size = np.where(is_known, mean, 1.0), np.where(is_known, size, 1.0)
+    chance = safe_size / (safe_size + safe_mean)
+    low, high = (
+        np.where(is_known, nbinom.ppf(tail, safe_size, chance), np.nan)
+        for tail in (_USUAL_TAIL, 1 - _USUAL_TAIL)
+    )
+    return low, high
 
 
 def _weekdays(dates: DayArray) -> IntArray:

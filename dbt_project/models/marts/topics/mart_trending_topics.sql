@@ -38,6 +38,9 @@ final as (
         cast(counts.authors_count as bigint) as authors_count,
         cast(counts.suspected_bot_posts_count as bigint) as suspected_bot_posts_count,
         bursts.expected_authors_count,
+        cast(bursts.expected_low_authors_count as bigint) as expected_low_authors_count,
+        cast(bursts.expected_high_authors_count as bigint)
+            as expected_high_authors_count,
         counts.authors_count / nullif(bursts.expected_authors_count, 0) as burst_ratio,
         bursts.p_value,
         bursts.q_value,
@@ -75,6 +78,8 @@ select
     authors_count,
     suspected_bot_posts_count,
     expected_authors_count,
+    expected_low_authors_count,
+    expected_high_authors_count,
     burst_ratio,
     p_value,
     q_value,
