@@ -28,6 +28,7 @@ from charts.rows import (
     Line,
     lay,
     scale,
+    upright,
 )
 from charts.sizes import (
     LEADS,
@@ -43,6 +44,7 @@ from charts.sizes import (
     pooled_words,
     q_cell,
     result_words,
+    share_cell,
 )
 from charts.style import (
     INK,
@@ -61,7 +63,9 @@ from charts.style import (
 
 QUESTION = "How large is the effect, and how sure is it?"
 MOST_POOLED = 9
-LAYOUT = Layout(2.0, (Column(2.05), Column(0.5, "right"), Column(0.62, "right")))
+LAYOUT = Layout(
+    1.9, (Column(1.95), Column(0.4, "right"), Column(0.55, "right"), Column(0.5, "right"))
+)
 _NARROWEST = 0.1
 # An interval so many times wider than the middle one runs off the axis, with an arrow.
 _WIDEST = 4.0
@@ -121,7 +125,7 @@ def table(sizes: Sizes) -> Table:
                 f"{pooled.category} ({plural(pooled.products_count, 'product')} pooled)",
                 measure(sizes.metric).words, pooled_words(pooled),
                 interval_words(pooled.low, pooled.high), "",
-                number_cell(pooled.n_days), q_cell(pooled.q_value), pooled_note(pooled),
+                number_cell(pooled.n_days or None), q_cell(pooled.q_value), "", pooled_note(pooled),
             )
         )  # fmt: skip
     room = MOST_ROWS - len(rows)
@@ -134,15 +138,16 @@ def table(sizes: Sizes) -> Table:
             "" if effect.detectable is None else f"{percent(effect.detectable, signed=False)} %",
             number_cell(effect.n_days),
             q_cell(effect.q_value),
+            share_cell(effect.stability),
             note_words(effect, sizes.signal),
         )
         for effect in sizes.effects[:room]
     ]
     titles = (
         "product", "outcome", "verdict", "per +1 SD, 95 % interval", "smallest visible effect",
-        "days", "q", "why no size",
+        "days", "q", "other choices agree", "why no size",
     )  # fmt: skip
-    numbers = frozenset({3, 4, 5, 6})
+    numbers = frozenset({3, 4, 5, 6, 7})
     return Table(titles, (*products, *rows), numbers, left_out(len(sizes.effects), room))
 
 
@@ -158,7 +163,7 @@ def draw(overview: Overview, sizes: Sizes) -> Sheet:
     hidden = list(sizes.effects[MOST_LINES:])
     pooled = list(sizes.pooled[:MOST_POOLED])
     lines: list[Line] = [
-        Line("Product by product", ("95 % interval, and when", "days", "q"), is_head=True)
+        Line("Product by product", ("95 % interval, and when", "days", "q", "agree"), is_head=True)
     ]
     marks: list[Effect | Pooled | list[Effect] | None] = [None]
     for effect in shown:
@@ -184,7 +189,7 @@ def draw(overview: Overview, sizes: Sizes) -> Sheet:
     )
     limits = _limits(shown, [group for _, group in groups], pooled)
     axes = lay(sheet, lines, LAYOUT, top=sheet.top, limits=limits)
-    axes.axvline(0, color=MUTED, linewidth=0.8, zorder=2)
+    upright(axes, 0, MUTED)
     for index, mark in enumerate(marks):
         _mark(axes, mark, index + 0.5)
     who, noun = measure(sizes.signal).noun, measure(sizes.metric).words
@@ -202,7 +207,12 @@ def _line(effect: Effect, signal: str) -> Line:
         words = f"none found; {percent(effect.detectable, signed=False)} % would show"
     return Line(
         effect.subject.name,
-        (words, number_cell(effect.n_days), q_cell(effect.q_value)),
+        (
+            words,
+            number_cell(effect.n_days),
+            q_cell(effect.q_value),
+            share_cell(effect.stability),
+        ),
         # What stands in brackets is for the table: beside a name there is no room for it.
         note=note_words(effect, signal).partition(" (")[0],
         is_bold=is_claim,
@@ -338,9 +348,12 @@ def _heading(
         f"+1 SD: a day whose {who} is one standard deviation above what is usual, weekday, trend "
         "and noise apart. Each interval is simultaneous 95 %: it allows for the choice of the lag; "
         "the point in it is probably overstated. A size stands only where the link passed every "
-        "test and the data bear a percentage. Grey: a link of that size would often have been "
-        "missed; one beyond would have been found four times out of five. q: share of false "
-        "alarms to expect among the claims. An association is no cause."
+        "test and the data bear a percentage. An association is no cause."
+    )
+    beside = (
+        "Grey: a link of that size would often have been missed; one beyond would have been found "
+        "four times out of five. q: share of false alarms to expect among the claims. Agree: share "
+        "of other defensible choices (window, scale, filter) that find the claim again."
     )
     shared = (
         "Shared effect: the average over products after what all share each day is taken out; "
@@ -356,7 +369,9 @@ def _heading(
         if tested
         else ""
     )
-    caption = [facts, how, f"{shared}{pairs}Source: {source_words(overview)}."]
+    source = f"Source: {source_words(overview)}."
+    caption = [facts, how, beside, f"{shared}{pairs}".strip(), source]
+    caption = [part for part in caption if part]
     if len(shown) < total:
         caption.insert(
             0,

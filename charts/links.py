@@ -5,7 +5,7 @@ Every mart may be missing in a file of an older version: then there is nothing t
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from charts.reading import (
@@ -158,6 +158,8 @@ class Effect:
     n_days: int | None
     why: str
     """Why no size is stated, or why nothing was tested."""
+    stability: float | None = None
+    """Share of other defensible choices that find a claim again."""
 
     @property
     def has_size(self) -> bool:
@@ -182,6 +184,7 @@ def read_effects(published: Published, catalogue: Catalogue, signal: str) -> lis
     claims = read_claims(published)
     gates = _gate_rows(published, signal)
     reasons = _reasons(published, signal)
+    stability = _stability(published, signal)
     judged: dict[str, list[str]] = {}
     for product_id, metric in sorted({*gates, *measured}):
         judged.setdefault(product_id, []).append(metric)
@@ -192,8 +195,24 @@ def read_effects(published: Published, catalogue: Catalogue, signal: str) -> lis
         claim = claims.get((subject.product_id, signal, metric))
         gate = gates[key][0] if key in gates else None
         reason = reasons.get(key) or (gates[key][1] if key in gates else None)
-        effects.append(_effect(subject, metric, (gate, reason), measured.get(key), claim))
+        found = _effect(subject, metric, (gate, reason), measured.get(key), claim)
+        if found.verdict in CLAIMS:
+            found = replace(found, stability=stability.get(key))
+        effects.append(found)
     return effects
+
+
+def _stability(published: Published, signal: str) -> dict[tuple[str, str], float | None]:
+    if not published.has("mart_link_stability", "product_id", "metric", "stability_ratio"):
+        return {}
+    return {
+        (row[0], row[1]): number_or_none(row[2])
+        for row in published.rows(
+            "select product_id, metric, max(stability_ratio) "
+            f"from {published.table('mart_link_stability')} where signal = ? group by all",
+            [signal],
+        )
+    }
 
 
 def _reasons(published: Published, signal: str) -> dict[tuple[str, str], str | None]:

@@ -29,6 +29,7 @@ from charts.rows import (
     head_lines,
     lay,
     scale,
+    upright,
 )
 from charts.sizes import percent
 from charts.style import (
@@ -174,7 +175,7 @@ def draw(overview: Overview, audit: Audit) -> Sheet:
     top = head_lines(text, sheet, sheet.top)
     most = max([placebo.high or 0.0 for placebo in shown] + [2 * NOMINAL])
     axes = lay(sheet, lines, LAYOUT, top=top, limits=(-0.01 * most, 1.04 * most))
-    axes.axvline(NOMINAL, color=STAMP, linewidth=1.0, linestyle=(0, (3, 2)), zorder=2)
+    upright(axes, NOMINAL, STAMP, is_dashed=True)
     for index, placebo in enumerate(shown):
         _mark(axes, placebo, index + 1.5)
     scale(axes, LAYOUT, lambda value: f"{100 * value:g} %", "share of placebo pairs called a link")

@@ -135,6 +135,15 @@ def _words(sheet: Sheet, line: Line, layout: Layout, middle: float) -> None:
         left += column.width + _GAP
 
 
+def upright(axes: Axes, at: float, colour: str, *, is_dashed: bool = False) -> None:
+    """A line through all rows below the first heading."""
+    below = axes.get_ylim()[0]
+    axes.plot(
+        [at, at], [1, below], color=colour, linewidth=1.0 if is_dashed else 0.8, zorder=2,
+        linestyle=(0, (3, 2)) if is_dashed else "-", solid_capstyle="butt",
+    )  # fmt: skip
+
+
 def scale(
     axes: Axes,
     layout: Layout,

@@ -167,3 +167,8 @@ def number_cell(value: int | None) -> str:
 def q_cell(value: float | None) -> str:
     """`0.04`, `< 0.001`; empty where it is not known."""
     return "" if value is None else q_words(value).partition("\N{NO-BREAK SPACE}")[2].lstrip("= ")
+
+
+def share_cell(value: float | None) -> str:
+    """`91 %`; empty where it is not known."""
+    return "" if value is None else f"{100 * value:.0f} %"

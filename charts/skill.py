@@ -17,7 +17,7 @@ from charts.links import Skill, count_skill, read_skill, signal_of
 from charts.panels import source_words, window_words
 from charts.picture import MOST_ROWS, Chart, Picture, Table, left_out, script
 from charts.reading import Catalogue, Overview, Published, measure
-from charts.rows import AXIS, MOST_LINES, ROW, WIDTH, Column, Layout, Line, lay, scale
+from charts.rows import AXIS, MOST_LINES, ROW, WIDTH, Column, Layout, Line, lay, scale, upright
 from charts.sizes import percent, q_cell
 from charts.style import (
     INK,
@@ -186,7 +186,7 @@ def draw(overview: Overview, forecasts: Forecasts) -> Sheet:
     )
     drawn = [skill for skill in marks if skill is not None]
     axes = lay(sheet, lines, LAYOUT, top=sheet.top, limits=_limits(drawn))
-    axes.axvline(_NAIVE, color=STOCK_OUT, linewidth=1.0, linestyle=(0, (3, 2)), zorder=2)
+    upright(axes, _NAIVE, STOCK_OUT, is_dashed=True)
     for index, mark in enumerate(marks):
         if mark is not None:
             _mark(axes, mark, index + 0.5)

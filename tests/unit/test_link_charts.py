@@ -234,6 +234,20 @@ def test_a_watched_pair_states_no_size_even_if_the_mart_measured_one(nine: Path)
     assert (watched.low, watched.high, watched.estimate, watched.detectable) == (None,) * 4
 
 
+def test_a_claim_says_how_many_other_choices_agree(tmp_path: Path) -> None:
+    file = changed(
+        tmp_path,
+        NINE[:4],
+        "insert into marts.mart_link_stability select product_id, 'sentiment_mean', 'units', "
+        "'window', true, .909, true from marts.dim_products where product_id <> 'checkout'",
+    )
+    picture = one(file, "effects")
+
+    # Not of the watchlist nor of a pair without a link, even if the mart held some.
+    assert [row[7] for row in picture.table.rows] == ["91 %", *[""] * 5]  # type: ignore[union-attr]
+    assert words(picture.sheet).count("91 %") == 1
+
+
 def test_of_many_claims_the_surest_are_shown_and_the_others_counted(many: Path) -> None:
     picture = one(many, "effects")
     shown = intervals(picture)
