@@ -22,6 +22,18 @@ PRODUCTS = (
 )
 
 
+WITH_SERIES = (
+    "dim_products",
+    "fct_daily_signals",
+    "fct_daily_metrics",
+    "mart_sufficiency",
+    "mart_lag_correlation",
+    "mart_lead_lag",
+    "mart_effect",
+    "mart_insights",
+)
+
+
 def contracts() -> dict[str, list[tuple[str, str]]]:
     """Columns and types of every published model, as its contract has them."""
     return {
@@ -35,7 +47,8 @@ def contracts() -> dict[str, list[tuple[str, str]]]:
 def make_marts(folder: Path, rows: str = "", *, with_series: bool = True) -> Path:
     """Publish tables as their contracts have them; `rows` is SQL that fills the work file.
 
-    With series, tables hold the rows of `tests.fake_published` where it has their columns.
+    With series, the tables of a product's daily series and its claims hold the rows of
+    `tests.fake_published`, in the columns that it has.
     """
     fake = make_published(
         folder / "fake.duckdb", PRODUCTS if with_series else (), days=DAYS, first=FIRST
@@ -52,7 +65,7 @@ def make_marts(folder: Path, rows: str = "", *, with_series: bool = True) -> Pat
                 [table],
             ).fetchall()
             shared = ", ".join(sorted({name for (name,) in found} & {name for name, _ in columns}))
-            if shared and table != "fct_posts":
+            if shared and table in WITH_SERIES:
                 connection.execute(
                     f"insert into marts.{table} by name select {shared} from fake.marts.{table}"
                 )

@@ -164,11 +164,16 @@ def test_a_run_publishes_with_both(monkeypatch, tmp_path):
     monkeypatch.setattr(running, "write_mark", lambda file, value: None)
     monkeypatch.setattr(running, "finish_removed", lambda settings, now: [])
     monkeypatch.setattr(running, "_note_emptiness", lambda run: None)
+    monkeypatch.setattr(running, "note_before_publishing", lambda *_, **__: None)
+    monkeypatch.setattr(running, "findings", lambda settings: [])
     run = SimpleNamespace(
         settings=SimpleNamespace(
             paths=TargetPaths(tmp_path, "demo"), publish=SimpleNamespace(texts=True), name="demo"
         ),
         now=lambda: None,
+        run_id="run",
+        work=None,
+        notes=[],
     )
     running._publish(run, lambda said: None)
     assert given["descriptions"] == table_descriptions()

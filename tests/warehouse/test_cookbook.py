@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import date, datetime
+from datetime import date
 from decimal import Decimal
 from pathlib import Path
 
@@ -152,11 +152,31 @@ select * from (values ('a', 5.0), ('b', -9.0)) as items (item_key, net_sales);
 
 insert into marts.ops_sources by name
 select * from (values
-    ('x', 'posts', 8, 8, 2, timestamptz '2026-03-02 10:00:00+00'),
-    ('rss', 'entries', 1, 1, 0, '2026-03-02 07:00:00+00'),
-    ('off', 'posts', 0, 0, 0, null),
-    ('bad', 'posts', 0, 0, 3, null)
-) as streams (source, stream, record_count, loaded_row_count, reject_count, last_fetched_at);
+    ('x', 'posts', 8, 8, 2), ('rss', 'entries', 1, 1, 0), ('off', 'posts', 0, 0, 0),
+    ('bad', 'posts', 0, 0, 3)
+) as streams (source, stream, record_count, loaded_row_count, reject_count);
+insert into marts.ops_freshness by name
+select *, source as source_stream_key from (values
+    ('x', 'fresh', 3.0, false), ('rss', 'stale', 90.0, true), ('hn', 'quiet', 95.0, true),
+    ('bluesky', 'off', null, false), ('reddit', 'never', null, true)
+) as streams (source, freshness_state, age_hours, is_warning);
+insert into marts.ops_volumes by name
+select
+    source, 'posts' as stream, date '2026-03-02' + n::integer as fetched_date, n as row_count,
+    case when source = 'x' then if(n = 18, 'low', 'usual') end as volume_state
+from range(20) as days (n), (values ('x'), ('new')) as sources (source);
+insert into marts.ops_schema_drift by name
+select * from (values
+    ('a', 'text', 'vanished', true), ('b', 'place', 'new', false), ('c', 'id', 'steady', false),
+    ('d', 'rare', null, false)
+) as fields (field_key, field_path, drift, is_warning);
+insert into marts.ops_test_results by name
+select
+    run_id || n as result_key, run_id, 'test' as node_kind, 'node ' || n as node_name,
+    if(n = 0, 'warn', 'pass') as result_status, n::double as duration_seconds, finished_at
+from range(30) as nodes (n), (values
+    ('old', timestamptz '2026-03-01 10:00:00+00'), ('new', '2026-03-02 10:00:00+00')
+) as runs (run_id, finished_at);
 insert into marts.ops_quality by name
 select * from (values ('a', 0, 5, false), ('b', 2, 5, false), ('c', 1, 5, true))
     as checks (check_name, flagged_count, total_count, is_warning);
@@ -192,8 +212,8 @@ def ask(published):
         yield lambda title: connection.execute(ASKED[title].sql).fetchall()
 
 
-def test_the_page_has_thirty_questions_and_nothing_else_in_sql():
-    assert len(ASKED) >= 30
+def test_the_page_has_its_questions_and_nothing_else_in_sql():
+    assert len(ASKED) >= 35
     assert len(ASKED) == cookbook.PAGE.read_text(encoding="utf-8").count("```sql")
     assert len({question.name for question in ASKED.values()}) == len(ASKED)
     assert [title for title, question in ASKED.items() if not question.prose] == []
@@ -203,7 +223,7 @@ def test_the_page_has_thirty_questions_and_nothing_else_in_sql():
 def test_every_query_finds_something_in_an_order_that_is_said(ask, title):
     assert ask(title)
     # A macro that picks the first orders them itself.
-    assert re.search(r"(?m)^order by |\btop_posts\(", ASKED[title].sql)
+    assert re.search(r"(?m)^order by\b|\btop_posts\(", ASKED[title].sql)
 
 
 def test_no_query_fails_on_a_file_without_rows(tmp_path):
@@ -313,11 +333,31 @@ def test_posts_that_do_not_count_and_that_were_not_read(ask):
     ]
 
 
-def test_streams_checks_and_budgets(ask):
-    assert ask("Is every source fresh and whole?") == [
-        ("rss", "entries", 1, datetime.fromisoformat("2026-03-02 07:00"), 3.0, 0, 0.0),
-        ("x", "posts", 8, datetime.fromisoformat("2026-03-02 10:00"), 0.0, 2, 20.0),
-        ("bad", "posts", 0, None, None, 3, 100.0),
+def test_streams_that_are_late_low_or_changed_come_first(ask):
+    assert columns(ask("Is every source fresh?"), 1, 3) == [
+        ("hn", "quiet"),
+        ("rss", "stale"),
+        ("reddit", "never"),
+        ("x", "fresh"),
+    ]
+    volumes = columns(ask("Did a source bring less or more than usual?"), 0, 2, 8)
+    assert volumes[0] == ("x", date(2026, 3, 20), "low")
+    assert len(volumes) == 14
+    assert {source for source, *_ in volumes} == {"x"}, "what was not judged has no state"
+    assert columns(ask("Did a source change its shape?"), 3) == [("text",), ("place",)]
+
+
+def test_of_a_build_what_did_not_pass_comes_first_and_then_the_slowest(ask):
+    nodes = columns(ask("What takes the time of a build, and what did not pass?"), 1, 2)
+    assert nodes[:2] == [("node 0", "warn"), ("node 29", "pass")]
+    assert (len(nodes), nodes[-1][0]) == (21, "node 10")
+
+
+def test_rejects_checks_and_budgets(ask):
+    assert ask("How many lines were refused?") == [
+        ("bad", "posts", 0, 3, 100.0),
+        ("x", "posts", 8, 2, 20.0),
+        ("rss", "entries", 1, 0, 0.0),
     ]
     assert columns(ask("What did the checks of the data find?"), 1) == [("c",), ("b",)]
     assert columns(ask("What did the live sources cost this month?"), 1, 3, 5) == [
