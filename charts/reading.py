@@ -700,7 +700,13 @@ def read_lags(
         )
     }
     claims = read_claims(published)
-    return [_curve(subject, signal, curves, gates, claims) for subject in subjects]
+    judged: dict[str, str] = {}
+    for product_id, metric in (*gates, *curves):
+        judged[product_id] = min(metric, judged.get(product_id, metric))
+    return [
+        _curve(subject, signal, curves, gates, claims, judged.get(subject.product_id, ""))
+        for subject in subjects
+    ]
 
 
 def _curve(
@@ -709,13 +715,10 @@ def _curve(
     curves: dict[tuple[str, str], list[tuple[Any, ...]]],
     gates: dict[tuple[str, str], tuple[Any, ...]],
     claims: dict[tuple[str, str, str], Claim],
+    judged: str,
 ) -> LagCurve:
-    metric = subject.outcome or ""
-    if subject.outcome is None or (subject.product_id, metric) not in {**curves, **gates}:
-        # The screen may have judged another outcome of this product: better that than nothing.
-        judged = sorted(key[1] for key in {**gates, **curves} if key[0] == subject.product_id)
-        if subject.outcome is None and judged:
-            metric = judged[0]
+    # The screen may have judged another outcome of this product: better that than nothing.
+    metric = judged if subject.outcome is None else subject.outcome
     rows = curves.get((subject.product_id, metric), [])
     gate, reason, missing = gates.get((subject.product_id, metric), ("", "", ""))
     numbers = {

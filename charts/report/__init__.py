@@ -1,7 +1,7 @@
 """The report: one HTML file with every verdict, its evidence and every chart; nothing is fetched.
 
 It reads marts of the published file only. Each product has a page; beyond `MOST_LIVE` products the
-pages stand in inert templates that open on demand, beyond `MOST_PAGES` only the table names them.
+pages stand compressed in the file and open on demand, beyond `MOST_PAGES` the table alone has them.
 """
 
 from __future__ import annotations

@@ -24,6 +24,8 @@ def plain(text: str | None, most: int = 2000) -> str:
 
     Control, format and direction characters go, towers of marks are cut to two. It is not escaped.
     """
+    if text and len(text) <= most and text.isascii() and text.isprintable():
+        return " ".join(text.split())
     kept: list[str] = []
     marks = 0
     for character in unicodedata.normalize("NFC", (text or "")[: 4 * most]):
