@@ -36,7 +36,7 @@ from charts.health_rows import (
     StreamRow,
     Tests,
 )
-from charts.reading import Published
+from charts.reading import Published, day_words
 
 OK: State = "ok"
 LOOK: State = "look at"
@@ -106,7 +106,7 @@ def read_health(published: Published) -> Health:
 def _words(state: State, reasons: tuple[Reason, ...], missing: tuple[str, ...]) -> str:
     if state == UNKNOWN:
         return "This file tells nothing of its own health: an older version published it."
-    lacking = f" It says nothing of {', '.join(missing)}." if missing else ""
+    lacking = f" This file says nothing of {', '.join(missing)}." if missing else ""
     if state == OK:
         return f"Nothing needs a look.{lacking}"
     broken = sum(reason.state == BROKEN for reason in reasons)
@@ -181,7 +181,7 @@ def _of_volumes(streams: tuple[StreamRow, ...]) -> Iterator[Reason]:
             day = low[-1]
             yield Reason(
                 LOOK,
-                f"{row.source}/{row.stream}: {day.rows:,} records on {day.day}, "
+                f"{row.source}/{row.stream}: {day.rows:,} records on {day_words(day.day)}, "
                 f"usual is about {day.usual or 0:,.0f}.",
                 "volumes",
             )
@@ -204,7 +204,8 @@ def _of_rejects(rejects: tuple[RejectRow, ...], checked_at: datetime | None) -> 
         if lines and refused / lines > REJECTED_SHARE:
             yield Reason(
                 LOOK,
-                f"{source}/{stream}: {refused:,} of {lines:,} lines were refused on {day}.",
+                f"{source}/{stream}: {refused:,} of {lines:,} lines were refused on "
+                f"{day_words(day)}.",
                 "rejects",
             )
 

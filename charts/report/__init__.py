@@ -12,10 +12,12 @@ from datetime import datetime
 from pathlib import Path
 
 from charts import CHARTS, load
+from charts.health import read_health
 from charts.picture import Picture
 from charts.reading import MOOD, Published, open_published
 from charts.report.around import Around
 from charts.report.evidence import Pooled, read_pooled
+from charts.report.health import budget_page, health_page
 from charts.report.pages import (
     Page,
     charts_page,
@@ -62,7 +64,7 @@ def make(
         pages = [overview_page(report, has_charts=bool(pictures)), products_page(report)]
         if pictures:
             pages.append(charts_page(pictures))
-        pages += more_pages(file, report)
+        pages += more_pages(file)
         pages.append(
             method_page(
                 report,
@@ -94,10 +96,10 @@ def make(
     return output
 
 
-def more_pages(file: Published, report: Report) -> list[Page]:
-    """Pages about the data itself: none in a file without the marts of operations."""
-    del file, report
-    return []
+def more_pages(file: Published) -> list[Page]:
+    """Pages about the pipeline itself: whether it is well, and what its sources may still use."""
+    health = read_health(file)
+    return [health_page(health), budget_page(health)]
 
 
 def _pictures(file: Published, report: Report) -> list[Picture]:

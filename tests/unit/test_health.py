@@ -126,7 +126,7 @@ def test_an_older_file_says_what_it_does_not_know(tmp_path: Path) -> None:
     half = of(tmp_path, without=("ops_volumes", "ops_steps"))
     assert half.state == "ok"
     assert half.missing == ("volumes", "durations")
-    assert half.words == "Nothing needs a look. It says nothing of volumes, durations."
+    assert half.words == "Nothing needs a look. This file says nothing of volumes, durations."
 
 
 def test_reasons_come_most_serious_first(tmp_path: Path) -> None:
@@ -163,7 +163,7 @@ def test_only_a_volume_of_the_newest_days_is_news(tmp_path: Path) -> None:
             volume(1, 14, source="y", **low),
         ],
     )
-    assert said(health) == [("look at", "x/posts: 12 records on 2026-11-19, usual is about 800.")]
+    assert said(health) == [("look at", "x/posts: 12 records on 19 Nov 2026, usual is about 800.")]
 
 
 def test_rejects_are_held_against_the_lines_of_their_day(tmp_path: Path) -> None:
@@ -188,7 +188,7 @@ def test_rejects_are_held_against_the_lines_of_their_day(tmp_path: Path) -> None
             reject(90, 100, 30, stream="old"),
         ],
     )
-    assert said(health) == [("look at", "x/posts: 30 of 100 lines were refused on 2026-11-19.")]
+    assert said(health) == [("look at", "x/posts: 30 of 100 lines were refused on 19 Nov 2026.")]
     (first, *_) = health.rejects
     assert (first.count, first.last_day_count, first.example) == (
         530, 30, "x/posts/2026-11-18/r-1, line 7",
