@@ -17,6 +17,7 @@ from typing import Any
 
 import duckdb
 
+from pipeline.console import CONTROL
 from pipeline.paths import DBT_PROJECT, PROJECT_ROOT
 
 Json = dict[str, Any]
@@ -340,11 +341,16 @@ def _overview(shown: Json) -> Json:
 
 
 def _without_markup(value: Any, key: str = "") -> Any:  # noqa: ANN401 - JSON
-    """HTML in words made text: the page's search shows descriptions as they are."""
+    """HTML in words made text, and pictures links: the page's search shows descriptions as they
+    are, and nothing may be asked for. Signs that turn the direction of writing go everywhere: in
+    code they hide what it does."""
     if isinstance(value, dict):
         return {name: _without_markup(entry, name) for name, entry in value.items()}
     if isinstance(value, list):
         return [_without_markup(entry, key) for entry in value]
-    if isinstance(value, str) and key not in CODE:
-        return MARKUP.sub("\N{SINGLE LEFT-POINTING ANGLE QUOTATION MARK}", value)
-    return value
+    if not isinstance(value, str):
+        return value
+    text = CONTROL.sub("\N{REPLACEMENT CHARACTER}", value)
+    if key in CODE:
+        return text
+    return MARKUP.sub("\N{SINGLE LEFT-POINTING ANGLE QUOTATION MARK}", text).replace("![", "[")

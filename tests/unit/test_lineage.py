@@ -32,7 +32,10 @@ from udfs import dbt_plugin
 from warehouse.schema import open_work
 
 SOURCE = "source.social_signals.x.posts"
-HOSTILE = "</script><script>alert(1)</script><img src=x onerror=alert(1)> {{1+1}} a < b"
+HOSTILE = (
+    "</script><script>alert(1)</script>\u202e<img src=x onerror=alert(1)> {{1+1}} "
+    "![p](http://a.b/c.png) a < b"
+)
 
 
 def node(kind: str, name: str, **more: Any) -> dict[str, Any]:
@@ -194,14 +197,16 @@ def test_nothing_of_the_machine_stands_in_the_page(
 
 def test_hostile_words_stay_words(settings: Settings, manifest: dict[str, Any]) -> None:
     odd = "it's \\ \u2028 \ud83d \\u003c </SCRIPT><script>alert(2)</script>"
-    manifest["nodes"]["model.social_signals.told"]["raw_code"] = odd
+    manifest["nodes"]["model.social_signals.told"]["raw_code"] = odd + "\u202e"
     page = made(settings, manifest)
     assert read(page).scripts == read(page_app()).scripts == 1
     shown, _ = data_in(page)
     told = shown["nodes"]["model.social_signals.told"]
-    assert told["raw_code"] == odd, "code is shown as it is; the page escapes it"
+    assert told["raw_code"] == odd + "\ufffd", "code is shown as it is; the page escapes it"
     assert not re.search("<[a-z/]", told["description"])
-    assert told["description"].endswith("‹img src=x onerror=alert(1)> {{1+1}} a < b")
+    assert told["description"].endswith(
+        "\ufffd‹img src=x onerror=alert(1)> {{1+1}} [p](http://a.b/c.png) a < b"
+    )
 
 
 def test_the_page_may_run_its_own_script_and_load_nothing(
