@@ -143,19 +143,20 @@ def order(growth: Growth, subjects: Sequence[Subject]) -> list[Subject]:
 
 
 def choose(growth: Growth, ordered: Sequence[Subject]) -> list[Subject]:
-    """At most a dozen; of too many clear changes of sales the largest in both directions."""
+    """At most a dozen; of too many clear changes of sales the largest of both directions."""
     first = growth.columns[0]
 
-    def clear_size(subject: Subject) -> float:
+    def is_(subject: Subject, *, up: bool) -> bool:
         change = growth.of(subject.product_id, first)
-        is_clear = change is not None and change.is_clear and change.has_interval
-        return abs(change.change or 0.0) if change is not None and is_clear else 0.0
+        return change is not None and (change.is_up if up else change.is_down)
 
-    clear = [subject for subject in ordered if clear_size(subject) > 0]
-    if len(clear) <= MOST_PANELS:
+    grown = [subject for subject in ordered if is_(subject, up=True)]
+    fallen = [subject for subject in ordered if is_(subject, up=False)]
+    if len(grown) + len(fallen) <= MOST_PANELS:
         return list(ordered[:MOST_PANELS])
-    largest = {s.product_id for s in sorted(clear, key=lambda s: -clear_size(s))[:MOST_PANELS]}
-    return [subject for subject in clear if subject.product_id in largest]
+    half = MOST_PANELS // 2
+    of_grown = min(len(grown), max(half, MOST_PANELS - len(fallen)))
+    return [*grown[:of_grown], *fallen[-(MOST_PANELS - of_grown) :]]
 
 
 # Words ------------------------------------------------------------------------------------------
@@ -226,7 +227,9 @@ def _heading(
         "scale. No change here is a cause of another."
     )
     caption = [facts, how, f"Source: mart_growth_metrics; {source_words(overview)}."]
-    rule = "clear changes of sales first, then other clear ones, then from growth to fall"
+    rule = (
+        "the largest clear growth and falls of sales first, then other clear changes, then the rest"
+    )
     note = choice_words(catalogue, len(shown), rule)
     if note:
         caption.insert(0, note)
@@ -401,13 +404,14 @@ def _title(sheet: Sheet, title: str, notes: Sequence[str], left: float, width: f
     sheet.text(fit(title, width, SIZE_KEY, bold=True), left, sheet.top, SIZE_KEY, bold=True)
     for index, note in enumerate(notes):
         top = sheet.top + line_height(SIZE_TITLE) + index * line_height(SIZE_NOTE)
-        sheet.text(fit(note, width, SIZE_NOTE), left, top, SIZE_NOTE, colour=MUTED)
+        sheet.text(fit(note, width, SIZE_TICK), left, top, SIZE_TICK, colour=MUTED)
 
 
 def _tally(changes: Sequence[Change]) -> str:
+    """`↑1 ↓2 of 9`: how many are more than chance."""
     up, down = sum(c.is_up for c in changes), sum(c.is_down for c in changes)
-    said = [f"{up:,} up"] * (up > 0) + [f"{down:,} down"] * (down > 0)
-    return f"{', '.join(said) or 'none clear'} of {len(changes):,}"
+    said = [f"↑{short_number(up)}"] * (up > 0) + [f"↓{short_number(down)}"] * (down > 0)
+    return f"{' '.join(said) or 'none clear'} of {short_number(len(changes))}"
 
 
 def _column(

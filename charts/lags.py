@@ -95,7 +95,7 @@ def picture(published: Published, overview: Overview, catalogue: Catalogue) -> P
 def table(screen: Screen) -> Table:
     """Each product's verdict, its strongest lag and what that rests on."""
     rows = []
-    for curve in _ordered(screen.curves)[:MOST_ROWS]:
+    for curve in ordered(screen.curves)[:MOST_ROWS]:
         verdict, detail = verdict_words(curve)
         peak = curve.peak if _is_drawn(curve) else None
         rows.append(
@@ -124,17 +124,17 @@ def draw(overview: Overview, catalogue: Catalogue, screen: Screen) -> Sheet:
         width=width,
         body=body_height(len(shown), PANEL_HEIGHT),
     )
-    limit = _limit(shown)
+    limit = scale(shown)
     for curve, (left, top, _) in zip(shown, cells(sheet, len(shown), PANEL_HEIGHT), strict=True):
-        _panel(sheet, curve, (left, top, panel_width), limit)
+        panel(sheet, curve, (left, top, panel_width), limit)
     return sheet
 
 
 def _chosen(curves: Sequence[LagCurve]) -> list[LagCurve]:
-    return _ordered(curves)[:MOST_PANELS]
+    return ordered(curves)[:MOST_PANELS]
 
 
-def _ordered(curves: Sequence[LagCurve]) -> list[LagCurve]:
+def ordered(curves: Sequence[LagCurve]) -> list[LagCurve]:
     """Claims first, then the watchlist, then other curves; each in the catalogue's order."""
     rank = {verdict: min(place, VERDICTS.index("none")) for place, verdict in enumerate(VERDICTS)}
     return sorted(curves, key=lambda c: (rank[c.verdict], not _is_drawn(c)))
@@ -334,11 +334,21 @@ def _keys(shown: Sequence[LagCurve], noun: str) -> tuple[Key, ...]:
 # One panel --------------------------------------------------------------------------------------
 
 
-def _panel(sheet: Sheet, curve: LagCurve, place: tuple[float, float, float], limit: float) -> None:
+def panel(
+    sheet: Sheet,
+    curve: LagCurve,
+    place: tuple[float, float, float],
+    limit: float,
+    *,
+    title: str | None = None,
+) -> None:
+    """Draw one product at left, top and width (inches), r from -limit to limit.
+
+    `title` stands for the product's name.
+    """
     left, top, width = place
-    sheet.text(
-        fit(curve.subject.name, width, SIZE_TITLE, bold=True), left, top, SIZE_TITLE, bold=True
-    )
+    name = title or curve.subject.name
+    sheet.text(fit(name, width, SIZE_TITLE, bold=True), left, top, SIZE_TITLE, bold=True)
     is_claimed = curve.verdict in CLAIMS
     colour = INK if is_claimed else MOOD_INK if curve.verdict == "watchlist" else MUTED
     verdict, detail = verdict_words(curve)
@@ -464,12 +474,11 @@ def _outside(curve: LagCurve) -> Flags:
         )
 
 
-def _limit(curves: Sequence[LagCurve]) -> float:
+def scale(curves: Sequence[LagCurve]) -> float:
     """One scale for all panels, 0 in the middle, with room for the label of the strongest lag."""
     drawn = [curve for curve in curves if _is_drawn(curve)]
-    values = np.concatenate(
-        [np.abs(a) for c in drawn for a in (c.correlation, c.null_low, c.null_high)]
-    )
+    arrays = [np.abs(a) for c in drawn for a in (c.correlation, c.null_low, c.null_high)]
+    values = np.concatenate(arrays) if arrays else np.zeros(1)
     most = float(values[np.isfinite(values)].max())
     return max(0.15, math.ceil(most * 1.4 * 20) / 20)
 

@@ -114,7 +114,7 @@ def draw(overview: Overview, catalogue: Catalogue, series: Sequence[DailySeries]
     """The picture; a sheet with a message where there is nothing to draw."""
     if not series:
         return _nothing(overview, catalogue)
-    parts = _Parts(
+    parts = Parts(
         has_sales=any(np.isfinite(one.outcome).any() for one in series),
         has_mood=any(np.isfinite(one.mood).any() for one in series),
     )
@@ -126,14 +126,14 @@ def draw(overview: Overview, catalogue: Catalogue, series: Sequence[DailySeries]
         width=width,
         body=body_height(len(series), parts.height),
     )
-    limits = _mood_limits(series)
+    limits = mood_limits(series)
     for one, (left, top, _) in zip(series, cells(sheet, len(series), parts.height), strict=True):
-        _panel(sheet, one, catalogue, (left, top, panel_width), parts, limits)
+        panel(sheet, one, catalogue, (left, top, panel_width), parts, limits)
     return sheet
 
 
 @dataclass(frozen=True, slots=True)
-class _Parts:
+class Parts:
     """Which of its two plots a panel has: what no product has needs no empty room."""
 
     has_sales: bool
@@ -141,6 +141,7 @@ class _Parts:
 
     @property
     def height(self) -> float:
+        """Of a panel, in inches."""
         sales = _LABEL + _SALES_HEIGHT if self.has_sales else 0.0
         mood = _LABEL + _MOOD_HEIGHT if self.has_mood else 0.0
         return _TITLE + sales + (_BETWEEN if sales and mood else 0.0) + mood + _AXIS
@@ -162,7 +163,7 @@ def _nothing(overview: Overview, catalogue: Catalogue) -> Sheet:
 
 
 def _heading(
-    overview: Overview, catalogue: Catalogue, series: Sequence[DailySeries], parts: _Parts
+    overview: Overview, catalogue: Catalogue, series: Sequence[DailySeries], parts: Parts
 ) -> Heading:
     count = len(series)
     with_sales = sum(int(np.isfinite(one.outcome).sum()) for one in series)
@@ -188,7 +189,7 @@ def _heading(
     )
 
 
-def _headline(catalogue: Catalogue, series: Sequence[DailySeries], parts: _Parts) -> str:
+def _headline(catalogue: Catalogue, series: Sequence[DailySeries], parts: Parts) -> str:
     outcomes = {one.subject.outcome for one in series if one.subject.outcome}
     what = measure(next(iter(outcomes))).words if len(outcomes) == 1 else "sales"
     count = len(series)
@@ -202,7 +203,7 @@ def _headline(catalogue: Catalogue, series: Sequence[DailySeries], parts: _Parts
     return f"Mood and {what}, day by day, for {products}"
 
 
-def _how_words(count: int, parts: _Parts) -> str:
+def _how_words(count: int, parts: Parts) -> str:
     sentences = [f"Lines are centred {WINDOW}-day means of at least {MINIMUM} days."]
     if parts.has_sales and count > 1:
         sentences.append("Each product has its own sales scale.")
@@ -253,18 +254,24 @@ def _has_gap(one: DailySeries) -> bool:
 # One panel --------------------------------------------------------------------------------------
 
 
-def _panel(
+def panel(
     sheet: Sheet,
     one: DailySeries,
     catalogue: Catalogue,
     place: tuple[float, float, float],
-    parts: _Parts,
-    mood_limits: tuple[float, float],
+    parts: Parts,
+    limits: tuple[float, float],
+    *,
+    title: str | None = None,
 ) -> None:
+    """Draw one product at left, top and width (inches): its sales above, its mood below.
+
+    `title` stands for the product's name.
+    """
     left, top, width = place
     gutter = 0.38
     what = catalogue.measure(one.subject.outcome) if one.subject.outcome else None
-    panel_title(sheet, one.subject.name, _facts(one, what), left, top, width)
+    panel_title(sheet, title or one.subject.name, _facts(one, what), left, top, width)
     top += _TITLE
     if parts.has_sales:
         axes = sheet.axes(left + gutter, top + _LABEL, width - gutter, _SALES_HEIGHT)
@@ -279,7 +286,7 @@ def _panel(
         axes = sheet.axes(left + gutter, top + _LABEL, width - gutter, _MOOD_HEIGHT)
         _shade(axes, one)
         style_time_axis(axes, one.days, width - gutter, labelled=True)
-        _draw_mood(axes, one, mood_limits, width - gutter)
+        _draw_mood(axes, one, limits, width - gutter)
         _mark_events(axes, one, width - gutter, named=not parts.has_sales)
         sheet.text(measure("sentiment_mean").title, left, top, SIZE_NOTE, colour=MOOD_INK)
 
@@ -564,7 +571,7 @@ def mood_mean(mood: Numbers, mood_se: Numbers, posts: Numbers) -> tuple[Numbers,
     return np.where(enough, mean, np.nan), np.where(enough, spread, np.nan)
 
 
-def _mood_limits(series: Sequence[DailySeries]) -> tuple[float, float]:
+def mood_limits(series: Sequence[DailySeries]) -> tuple[float, float]:
     """One mood scale for all panels: it holds 0 and every band, in steps of .1, at most -1 to 1."""
     low, high = 0.0, 0.0
     for one in series:

@@ -230,16 +230,32 @@ def charts(
     config: ConfigOption = None,
     overrides: SetOption = None,
     show: Annotated[bool, typer.Option("--show", help="Also put them on the screen.")] = False,
+    product: Annotated[
+        list[str] | None,
+        typer.Option("--product", metavar="ID", help="Only the page of this product; repeatable."),
+    ] = None,
+    every_product: Annotated[
+        bool, typer.Option("--all-products", help="Only the pages, of every product.")
+    ] = False,
 ) -> None:
-    """Draw the charts from the published file.
+    """Draw the charts, and a page each for up to a dozen products, from the published file.
 
     Example: social-signals charts --target demo --show
     Example: social-signals charts lags --target demo
+    Example: social-signals charts --product medlar --target demo
     """
     from pipeline import running
 
     settings = _settings(target, config, overrides)
-    raise typer.Exit(running.run_steps(settings, "charts", show=show, only_charts=names or ()))
+    raise typer.Exit(
+        running.run_steps(
+            settings,
+            "charts",
+            show=show,
+            only_charts=names or (),
+            chart_products="all" if every_product else product or None,
+        )
+    )
 
 
 @app.command()

@@ -11,6 +11,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import duckdb
 
@@ -62,6 +63,9 @@ from warehouse.schema import (
     write_settings,
 )
 
+if TYPE_CHECKING:
+    from charts.paging import Choice
+
 EXIT_DONE, EXIT_FAILED, EXIT_PARTIAL, EXIT_NOTHING = 0, 1, 3, 4
 STATUS = {EXIT_DONE: "succeeded", EXIT_PARTIAL: "partial", EXIT_NOTHING: "empty"}
 WRITING_STEPS = frozenset({"extract", "load", "build", "publish"})
@@ -89,6 +93,7 @@ class Run:
     show: bool = False
     only_sources: tuple[str, ...] = ()
     only_charts: tuple[str, ...] = ()
+    chart_products: Choice | None = None
     output: Path | None = None
     since: datetime | None = None
     until: datetime | None = None
@@ -144,6 +149,7 @@ def run_steps(
     show: bool = False,
     only_sources: Sequence[str] = (),
     only_charts: Sequence[str] = (),
+    chart_products: Choice | None = None,
     output: Path | None = None,
     since: datetime | None = None,
     until: datetime | None = None,
@@ -168,6 +174,7 @@ def run_steps(
         show=show,
         only_sources=tuple(only_sources),
         only_charts=tuple(only_charts),
+        chart_products=chart_products,
         output=output,
         since=since,
         until=until,
@@ -553,12 +560,13 @@ def _note_emptiness(run: Run) -> None:
 
 
 def _charts(run: Run, say: Callable[[str], None]) -> None:
-    from charts import CHARTS, make_all
+    from charts import make_all
 
     files = make_all(
         run.settings.paths.published,
         run.settings.paths.charts,
-        names=run.only_charts or CHARTS,
+        names=run.only_charts,
+        products=run.chart_products,
         show=run.show,
     )
     say(f"{len(files)} files in {_shown(run.settings.paths.charts)}")

@@ -90,7 +90,7 @@ def test_clear_changes_of_sales_go_first_and_stand_in_the_headline(tmp_path: Pat
         "Units grew in 1 and fell in 1 of 9 products in Nov 2026, by more than chance"
     )
     assert order[:2] == ["Chatty", "Number Cruncher"]
-    assert "1 up, 1 down of 9" in words(picture.sheet)
+    assert "↑1 ↓1 of 9" in words(picture.sheet)
     assert {"+34 %", "−22 %"} <= set(words(picture.sheet))
 
 
