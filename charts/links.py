@@ -85,14 +85,16 @@ def read_gates(published: Published, catalogue: Catalogue, signal: str) -> list[
 
 
 def read_gates_by_outcome(published: Published, signal: str) -> list[tuple[str, str, int]]:
-    """Outcome, gate and number of products."""
-    if not published.has("mart_sufficiency", "signal", "metric", "gate"):
+    """Outcome, gate and number of products, of outcomes that any product has days of."""
+    if not published.has("mart_sufficiency", "signal", "metric", "gate", "days_observed"):
         return []
     return [
         (row[0], row[1], int(row[2]))
         for row in published.rows(
-            f"select metric, gate, count(*) from {published.table('mart_sufficiency')} "
-            "where signal = ? group by all order by all",
+            "select metric, gate, sum(products)::bigint from (select metric, gate, "
+            "count(*) as products, max(max(days_observed)) over (partition by metric) as days "
+            f"from {published.table('mart_sufficiency')} where signal = ? group by metric, gate) "
+            "where days > 0 group by all order by all",
             [signal],
         )
     ]

@@ -49,6 +49,7 @@ GATES = {
 """What a gate lets be said, best first, and its colour."""
 DESCRIBED, TESTED, FULL = 60, 90, 180
 _MOST_GROUPS = 14
+_MOST_ALIKE = 12
 _MOST_OUTCOMES = 8
 _NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
 _UNKNOWN = ("not known", MUTED)
@@ -102,6 +103,10 @@ def gate_words(gate: str) -> str:
 
 def missing_words(gate: Gate) -> str:
     """What to collect, else why the gate is what it is."""
+    if gate.gate == "blocked" and gate.reason:
+        # How to mend gaps takes a sentence; how many there are is shorter and comes first.
+        volume, _, gaps = gate.reason.rpartition(", and ")
+        return f"{gaps}; {volume}" if volume else gaps
     parts = (gate.missing or gate.reason).split("; ")
     # Days for tests beyond the first matter least: where room is short they are cut.
     return "; ".join(sorted(parts, key=lambda part: part.endswith("for every test")))
@@ -114,17 +119,24 @@ def days_to_test(gate: Gate) -> int | None:
     return TESTED - gate.days_open
 
 
-def headline(gates: Sequence[Gate]) -> str:
+def headline(gates: Sequence[Gate], signal: str) -> str:
     """Which products may be tested, in one sentence."""
     total = len(gates)
     if not total:
         return "There is no product to test yet"
+    if all(gate.days_observed == 0 for gate in gates):
+        metrics = {gate.metric for gate in gates}
+        what = measure(metrics.pop()).noun if len(metrics) == 1 else "outcome"
+        return f"Nothing can be tested yet: no day has both {measure(signal).noun} and {what}"
     tested = [gate for gate in gates if gate.is_tested]
     if not tested:
         waits = [days for days in map(days_to_test, gates) if days is not None]
         who = "No product may" if total > 1 else "The product may not"
         text = f"{who} be tested yet"
-        return f"{text}; the nearest needs {plural(min(waits), 'more day')}" if waits else text
+        if waits:
+            return f"{text}; the nearest needs {plural(min(waits), 'more day')}"
+        blocked = sum(gate.gate == "blocked" for gate in gates)
+        return f"{text}; {blocked:,} blocked by gaps" if blocked else text
     if len(tested) == total:
         who = f"All {total:,} products have" if total > 1 else "The product has"
         text = f"{who} enough data to be tested"
@@ -216,8 +228,11 @@ def draw(overview: Overview, amounts: Amounts) -> Sheet:
     """The picture; a sheet with a message where the file knows no product."""
     if not amounts.gates:
         return _nothing(overview, amounts)
-    is_grouped = len(amounts.gates) > MOST_LINES
-    groups = grouped(amounts.gates) if is_grouped else []
+    groups = grouped(amounts.gates)
+    # Many rows that all say the same are a wall too.
+    is_same = len(groups) == 1 and len(amounts.gates) > _MOST_ALIKE
+    is_grouped = is_same or len(amounts.gates) > MOST_LINES
+    groups = groups if is_grouped else []
     name = "Products that lack the same" if is_grouped else "Product"
     lines = [Line(name, ("may be", "days", "size", "what is missing"), is_head=True)]
     if is_grouped:
@@ -382,11 +397,11 @@ def _heading(overview: Overview, amounts: Amounts, groups: int) -> Heading:
     )
     caption = [facts, how, f"Source: {source_words(overview)}."]
     if groups:
-        shown = min(groups, _MOST_GROUPS)
-        beyond = f" of {groups:,}" if groups > shown else ""
+        shown = plural(min(groups, _MOST_GROUPS), "group")
+        beyond = f" of {groups:,}" if groups > _MOST_GROUPS else ""
         caption.insert(
             0,
-            f"{len(gates):,} products in {shown:,}{beyond} groups that lack the same; bar: the "
+            f"{len(gates):,} products in {shown}{beyond} that lack the same; bar: the "
             "middle product, line: from the fewest days to the most. Each is in the published "
             "file (mart_sufficiency).",
         )
@@ -396,7 +411,7 @@ def _heading(overview: Overview, amounts: Amounts, groups: int) -> Heading:
     )
     return Heading(
         question=QUESTION,
-        headline=headline(gates),
+        headline=headline(gates, amounts.signal),
         caption=tuple(caption),
         keys=keys,
         is_simulated=overview.is_simulated,
@@ -421,7 +436,7 @@ def _nothing(overview: Overview, amounts: Amounts) -> Sheet:
             "Build and publish again: social-signals run.",
         ]
     else:
-        title = headline(amounts.gates)
+        title = headline(amounts.gates, amounts.signal)
         lines = ["No product of the catalogue has a signal and an outcome to set against it."]
     heading = Heading(
         question=QUESTION,

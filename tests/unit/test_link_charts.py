@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import duckdb
@@ -456,10 +457,15 @@ def gate(kind: str, days: int | None = 100, missing: str = "", *, is_sized: bool
          "No product may be tested yet; the nearest needs 16 more days"),
         ([gate("descriptive", 179)], "The product may not be tested yet"),
         ([gate("insufficient", None)], "The product may not be tested yet"),
+        ([gate("blocked", 150)] * 2, "No product may be tested yet; 2 blocked by gaps"),
+        ([gate("insufficient", 0)] * 9,
+         "Nothing can be tested yet: no day has both mood and sales"),
+        ([gate("insufficient", 0), gate("insufficient", 1)],
+         "No product may be tested yet; the nearest needs 89 more days"),
     ],
 )  # fmt: skip
 def test_headlines_about_data(gates: list[Gate], text: str) -> None:
-    assert sufficiency.headline(gates) == text
+    assert sufficiency.headline(gates, "sentiment_mean") == text
 
 
 def test_products_that_lack_the_same_stand_together() -> None:
@@ -482,6 +488,35 @@ def test_products_that_lack_the_same_stand_together() -> None:
         "1 to 70 more days with both mood and units",
     ]
     assert groups[2].days == (20, 89)
+
+
+def test_products_that_all_lack_the_same_are_one_row(tmp_path: Path) -> None:
+    alike = [Planted(f"p{i}", f"Product {i}", gate="insufficient", verdict="insufficient",
+                     missing="90 more days with both sentiment_mean and units")
+             for i in range(13)]  # fmt: skip
+    sheet = one(make_published(tmp_path / "published.duckdb", alike, days=3), "sufficiency").sheet
+
+    assert "13 products" in words(sheet)
+    assert "Product 1" not in words(sheet)
+    assert "13 products in 1 group that lack the same" in said(sheet)
+
+
+def test_outcomes_without_any_day_are_left_out(tmp_path: Path) -> None:
+    file = changed(
+        tmp_path,
+        NINE,
+        *(
+            "insert into marts.mart_sufficiency select product_id, signal, "
+            f"'{metric}', 'insufficient', '', {days}, 90, 0, 1, 1, '', false, true "
+            "from marts.mart_sufficiency where metric = 'units'"
+            for metric, days in (("orders_count", 5), ("rating_mean", 0))
+        ),
+    )
+    shown = words(one(file, "sufficiency").sheet)
+
+    assert {"orders", "units"} <= set(shown)
+    assert "9 too little" in shown
+    assert "rating" not in shown
 
 
 def test_bars_are_as_long_as_the_days_and_end_in_an_arrow_beyond(tmp_path: Path) -> None:
@@ -508,6 +543,15 @@ def test_bars_are_as_long_as_the_days_and_end_in_an_arrow_beyond(tmp_path: Path)
     assert {line.get_marker() for line in axes.lines} >= {">"}
     assert "1,000" in words(picture.sheet)
     assert [row[3] for row in picture.table.rows] == ["1,000", "120", ""]  # type: ignore[union-attr]
+
+
+def test_gaps_are_counted_before_they_are_mended() -> None:
+    gaps = "values for 22 missing days, or the setting closed_weekdays if the shop was closed"
+
+    assert sufficiency.missing_words(gate("blocked", 175, gaps)) == "why"
+    assert sufficiency.missing_words(gate("full", 180, "")) == "why"
+    both = replace(gate("blocked"), reason="too few a day, and 22 of 175 open days are missing")
+    assert sufficiency.missing_words(both) == "22 of 175 open days are missing; too few a day"
 
 
 def test_reasons_name_signals_in_words(tmp_path: Path) -> None:
