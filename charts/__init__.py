@@ -26,6 +26,7 @@ CHARTS = (
     "topics",
     "voices",
     "share_of_voice",
+    "mood",
     "growth",
     "complaints",
     "skill",

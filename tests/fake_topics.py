@@ -54,9 +54,17 @@ create table marts.mart_share_of_voice (
     share_high_ratio double
 )
 """
+MOOD = """
+create table marts.mart_brand_sentiment (
+    product_id varchar, platform varchar, week_start_date date, is_partial_week boolean,
+    scored_posts_count bigint, net_sentiment double, net_sentiment_low double,
+    net_sentiment_high double, net_sentiment_corrected double, net_sentiment_corrected_low double,
+    net_sentiment_corrected_high double, net_change double, is_change_clear boolean
+)
+"""
 PLATFORMS = "create table marts.dim_platforms (platform varchar, platform_name varchar)"
 MENTIONS = "create table marts.bridge_post_products (post_key varchar, product_id varchar)"
-STATEMENTS = (TOPICS, AUTHORS, VIRAL, SHARES, PLATFORMS, MENTIONS)
+STATEMENTS = (TOPICS, AUTHORS, VIRAL, SHARES, MOOD, PLATFORMS, MENTIONS)
 
 TIERS = ("100_to_1k", "1k_to_10k", "unknown")
 Z = 1.959963984540054
@@ -80,6 +88,7 @@ def fill(
             for each in range(1 + number % 2)
         ],
         "mart_share_of_voice": shares({"category": [p.product_id for p in products]}, days, first),
+        "mart_brand_sentiment": moods([p.product_id for p in products], days, first),
         "dim_platforms": [("x", "X"), ("reddit", "Reddit"), ("mastodon", "Mastodon")],
     }
 
@@ -259,6 +268,28 @@ def shares(categories: dict[str, Sequence[str]], days: int, first: date) -> Rows
                         *wilson(share, effective),
                     )
                 )
+    return rows
+
+
+def moods(product_ids: Sequence[str], days: int, first: date) -> Rows:
+    """The first product is liked, the third is not, on X more surely than on Reddit.
+
+    Of the second the mood rose clearly in every week.
+    """
+    rows: Rows = []
+    start = monday(first)
+    weeks = (monday(first + timedelta(days=days - 1)) - start).days // 7 + 1
+    for number in range(weeks):
+        week = start + timedelta(days=7 * number)
+        is_partial = week < first or week + timedelta(days=7) > first + timedelta(days=days)
+        for place, product_id in enumerate(product_ids):
+            net = (0.4, 0.0, -0.35)[place % 3] + 0.002 * (number % 3)
+            for platform, posts, half in (("x", 90 - place % 40, 0.15), ("reddit", 12, 0.5)):
+                rows.append(
+                    (product_id, platform, week, is_partial, posts, net, net - half, net + half,
+                     1.2 * net, max(-1.0, 1.2 * net - 1.3 * half),
+                     min(1.0, 1.2 * net + 1.3 * half), 0.31, place == 1 and platform == "x")
+                )  # fmt: skip
     return rows
 
 
