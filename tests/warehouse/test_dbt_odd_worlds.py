@@ -162,7 +162,8 @@ def odd(tmp_path_factory: pytest.TempPathFactory) -> TinyProject:
         connection.execute(
             "insert into raw.rejects by name select 'x' as source, 'posts' as stream, "
             f"'a.jsonl' as source_file, 1 as line_no, '{{{SECRET}' as text, 1 as load_id, "
-            f"'cut off at {SECRET}' as reason, timestamptz '{AT}' as loaded_at"
+            f"'no date: \"it''s {SECRET}\" [{SECRET} of a page]' as reason, "
+            f"timestamptz '{AT}' as loaded_at"
         )
     project.build()
     return project
