@@ -26,7 +26,9 @@ from pipeline.checks import (
 )
 from pipeline.console import clean, out
 from pipeline.extracting import chosen_sources, make_context
+from pipeline.noting import told_health
 from pipeline.settings import Settings, SettingsError, load_settings, target_file
+from udfs.errors import SocialSignalsError
 from warehouse.commits import read_commits, read_cursor
 
 ATTENTION = 3
@@ -80,7 +82,8 @@ def doctor(
     overrides: SetOption = None,
 ) -> None:
     """Tell of each source whether it is configured, reachable and authorised, what is left of its
-    budget, and when it last landed something.
+    budget, and when it last landed something; then what the published file says of freshness,
+    volumes, rejects, drift and tests.
 
     One cheap request a source is sent, and charged to its budget. The exit code is 3 when
     something has to be done.
@@ -268,7 +271,20 @@ def report_health(
             elif not settings.sources[name].enabled:
                 say(f"{name}: switched off; {_to_switch_on(name, context)}")
         code = max(code, _report_machine(settings, context, say))
+        code = max(code, _report_published(settings, say))
     return code
+
+
+def _report_published(settings: Settings, say: Callable[[str], None]) -> int:
+    """Say what the newest published file tells of freshness, volumes, tests and the like."""
+    try:
+        lines, is_broken = told_health(settings)
+    except SocialSignalsError as error:
+        say(f"health: {error}")
+        return 0
+    for line in lines:
+        say(line)
+    return ATTENTION if is_broken else 0
 
 
 def _report_machine(settings: Settings, context: Context, say: Callable[[str], None]) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 import duckdb
 
@@ -20,6 +21,12 @@ from warehouse.operations import (
     write_steps,
 )
 from warehouse.schema import ensure_raw_tables, open_work
+
+if TYPE_CHECKING:
+    from charts.health_rows import Health
+
+MOST_TOLD = 6
+"""Findings that `doctor` names."""
 
 
 @dataclass(slots=True)
@@ -96,10 +103,27 @@ def note_results(settings: Settings, *, run_id: str, now: datetime) -> None:
 
 def findings(settings: Settings) -> list[str]:
     """One line each on volumes that collapsed and on fields that changed, as published."""
+    reasons = _published_health(settings).reasons
+    return [reason.text for reason in reasons if reason.section in {"volumes", "drift"}]
+
+
+def told_health(settings: Settings) -> tuple[list[str], bool]:
+    """What the published file says of the pipeline's health, and whether anything is broken."""
+    if not settings.paths.published.exists():
+        return ["health: nothing is published yet"], False
+    health = _published_health(settings)
+    when = f", {health.checked_at:%Y-%m-%d %H:%M}Z" if health.checked_at else ""
+    lines = [f"health, as published{when}: {health.words}"]
+    lines += [f"  {reason.state}: {reason.text}" for reason in health.reasons[:MOST_TOLD]]
+    if len(health.reasons) > MOST_TOLD:
+        lines.append(f"  and {len(health.reasons) - MOST_TOLD} more: see the report")
+    return lines, health.state == "broken"
+
+
+def _published_health(settings: Settings) -> Health:
     # Imported here: the drawing library behind it takes half a second.
     from charts.health import read_health
     from charts.reading import open_published
 
     with open_published(settings.paths.published) as published:
-        health = read_health(published)
-    return [reason.text for reason in health.reasons if reason.section in {"volumes", "drift"}]
+        return read_health(published)

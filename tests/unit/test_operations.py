@@ -12,7 +12,10 @@ import duckdb
 import pytest
 
 from pipeline.build_results import forget_results, read_results
-from pipeline.noting import Work
+from pipeline.live_commands import report_health
+from pipeline.noting import Work, findings, note_before_publishing, note_results
+from pipeline.settings import Settings, load_settings
+from tests.fake_ops import add_ops
 from warehouse import operations
 from warehouse.field_notes import note_fields
 from warehouse.operations import (
@@ -195,3 +198,50 @@ def test_a_step_without_work_is_no_example_of_its_time() -> None:
     assert [(step.step, step.status, step.seconds) for step in work.steps] == [
         ("load", "done", 1.235), ("build", "idle", 0.1), ("publish", "failed", 0.1),
     ]  # fmt: skip
+
+
+def settings_of(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
+    monkeypatch.setenv("SOCIAL_SIGNALS_DATA", str(folder / "data"))
+    file = folder / "shop.toml"
+    file.write_text("[sources.rss]\nenabled = false\n", encoding="utf-8")
+    return load_settings(file)
+
+
+def test_doctor_tells_what_is_published(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = settings_of(tmp_path, monkeypatch)
+    said: list[str] = []
+    report_health(settings, say=said.append)
+    assert "health: nothing is published yet" in said
+
+    settings.paths.published.parent.mkdir(parents=True, exist_ok=True)
+    stale = {
+        "source": "x", "stream": "posts", "freshness_state": "stale", "age_hours": 240.0,
+        "checked_at": NOW, "failed_asks_count": 0, "is_warning": True,
+    }  # fmt: skip
+    add_ops(settings.paths.published, {"ops_freshness": [stale]})
+    said.clear()
+    assert report_health(settings, say=said.append) == 3
+    assert said[-2:] == [
+        "health, as published, 2026-11-20 06:00Z: 1 thing is broken.",
+        "  broken: x/posts is stale: nothing for 10 days.",
+    ]
+    assert findings(settings) == []
+
+
+def test_a_work_file_that_somebody_reads_stops_no_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = settings_of(tmp_path, monkeypatch)
+    work = Work()
+    work.ended("load", is_done=True, seconds=1.0, started_at=NOW)
+    settings.paths.work.parent.mkdir(parents=True, exist_ok=True)
+    settings.paths.work.write_bytes(b"no database")
+    note_before_publishing(settings, work, run_id="r1", now=NOW)
+    note_results(settings, run_id="r1", now=NOW)
+    settings.paths.work.unlink()
+    note_before_publishing(settings, work, run_id="r1", now=NOW)
+    with duckdb.connect(str(settings.paths.work), read_only=True) as connection:
+        assert connection.execute("select run_id, step from raw.steps").fetchall() == [
+            ("r1", "load")
+        ]
+        assert connection.execute("select * from raw.source_states").fetchall() == [("rss", False)]

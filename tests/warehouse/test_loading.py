@@ -491,6 +491,11 @@ def test_nothing_landed_still_makes_every_table(work, tmp_path):
         "budgets",
         "settings",
         "runs",
+        "source_states",
+        "pulls",
+        "steps",
+        "test_results",
+        "payload_fields",
     }
 
 
