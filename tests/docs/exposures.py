@@ -13,14 +13,15 @@ from typing import Any
 
 import yaml
 
-from charts import CHARTS
+from charts import CHARTS, PAGES
 from tests.docs.dbt_files import read_project
 from tests.docs.tables_read import IN_SQL, Place, tables_read
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 DBT = REPOSITORY / "dbt_project"
 EVERY_CHART: Place = ("charts.picture", "write")
-"""Opens the file and reads what captions and the order of products need."""
+EVERY_PAGE: Place = ("charts.paging", "write_pages")
+"""Open the file and read what captions and the order of products need."""
 
 
 def read_exposures() -> dict[str, dict[str, Any]]:
@@ -48,6 +49,7 @@ def tables_of_results() -> dict[str, set[str]]:
         for chart in CHARTS
     }
     found |= {
+        "product_pages": tables_read([(f"charts.{PAGES}", "PAGES"), EVERY_PAGE]),
         # It shows every chart, which it finds by name when it runs.
         "report": tables_read([("charts.report", "make")]).union(*found.values()),
         "insights_json": tables_read([("pipeline.insights", "write_insights")]),
