@@ -278,12 +278,14 @@ def _intervals(place: Place) -> list[Interval]:
 def _draw(axes: Axes, place: Place, middle: float) -> None:
     estimate, low, high = place.best
     at = middle - (0.03 if place.corrected else 0.0)
-    axes.plot([low, high], [at] * 2, color=MOOD_LIGHT, linewidth=4.0, zorder=2)
+    axes.plot([low, high], [at] * 2, color=MOOD_LIGHT, linewidth=4.0,
+              solid_capstyle="butt", zorder=2)  # fmt: skip
     axes.plot([estimate], [at], "o", color=MOOD, markersize=4.6, markeredgewidth=0, zorder=4)
     if place.corrected:
         estimate, low, high = place.labelled
         below = middle + 0.055
-        axes.plot([low, high], [below] * 2, color=MUTED, linewidth=0.9, zorder=3)
+        axes.plot([low, high], [below] * 2, color=MUTED, linewidth=0.9,
+                  solid_capstyle="butt", zorder=3)  # fmt: skip
         axes.plot([estimate], [below], "|", color=MUTED, markersize=5, markeredgewidth=0.9,
                   zorder=3)  # fmt: skip
 

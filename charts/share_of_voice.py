@@ -16,7 +16,7 @@ from matplotlib.ticker import FixedLocator, FuncFormatter
 from charts.absent import lacking, lacks, saying
 from charts.panels import date_ticks, runs, source_words, window_words
 from charts.picture import MOST_ROWS, Chart, Picture, Table, left_out, script
-from charts.reading import Catalogue, Overview, Published, month_word
+from charts.reading import Catalogue, Overview, Published, day_words
 from charts.reading_shares import (
     COLUMNS,
     TABLE,
@@ -53,6 +53,7 @@ from charts.style import (
 
 QUESTION = "Who has the voice: which product do people speak of most in its category?"
 MOST_CATEGORIES = 8
+_TOGETHER = "\N{NO-BREAK SPACE}"
 _STRIP = 0.44
 _STRIP_GAP = 0.13
 _TITLE = line_height(SIZE_TITLE) + 2 * line_height(SIZE_NOTE) + 0.1
@@ -109,7 +110,8 @@ def headline(found: Sequence[CategoryVoices]) -> str:
     if len(standings) == 1:
         (one,) = standings
         if one.is_clear:
-            return f"{_short(one.first)} is spoken of most: {_interval(one)} of the mentions"
+            share = f"{_interval(one)} of the mentions in {_week(one)}"
+            return f"{_short(one.first)} is spoken of most: {share}"
         return (
             f"No product is clearly ahead: {_short(one.first)} and {_short(one.second)} "
             "cannot be told apart"
@@ -131,7 +133,11 @@ def _short(name: str) -> str:
 
 def _interval(one: Standing) -> str:
     words = f"{_percent(one.low)} to {_percent(one.high)} %"
-    return words.replace(" ", "\N{NO-BREAK SPACE}")
+    return words.replace(" ", _TOGETHER)
+
+
+def _week(one: Standing) -> str:
+    return f"the week of {day_words(one.week).replace(' ', _TOGETHER)}"
 
 
 def _percent(share: float) -> str:
@@ -145,11 +151,11 @@ def standing_words(category: CategoryVoices) -> str:
     one = category.standing
     if one is None:
         return "no week is full yet"
-    week = f"week of {one.week.day} {month_word(one.week.month)}"
+    week = _week(one)
     if one.is_clear:
         of = f"{category.weeks_first:,} of {plural(category.full_weeks, 'full week')}"
-        return f"{one.first} is clearly ahead, {week}; first in {of}"
-    return f"{one.first} and {one.second} cannot be told apart, {week}"
+        return f"{one.first} is clearly ahead in {week}; first in {of}"
+    return f"{one.first} and {one.second} cannot be told apart in {week}"
 
 
 def table(found: Sequence[CategoryVoices], categories: int) -> Table:

@@ -30,7 +30,6 @@ from charts.panels import (
 from charts.picture import MOST_ROWS, Chart, Picture, Table, left_out, script
 from charts.reading import (
     Catalogue,
-    Numbers,
     Overview,
     Published,
     day_words,
@@ -52,6 +51,7 @@ from charts.style import (
     MUTED,
     NULL_BAND,
     OUTSIDE,
+    PER_INCH,
     SIZE_NOTE,
     SIZE_TICK,
     SIZE_TITLE,
@@ -164,7 +164,7 @@ def event_words(topic: Topic) -> tuple[str, str]:
     what = f"week of {day_words(event.day)}" if event.is_week else f"burst {_when(event)}"
     people = f"{what}: {_people(event.authors)}"
     if event.expected is not None:
-        people += f", {short_number(_rounded(event.expected))} expected"
+        people += f", {_expected_words(event.expected)} expected"
     parts = [kind, "emerged"] if event.is_week else [kind]
     if event.q_value is not None:
         parts.append(q_words(event.q_value))
@@ -180,6 +180,10 @@ def _age_words(topic: Topic) -> str:
 
 def _people(count: int) -> str:
     return "1 person" if count == 1 else f"{count:,} people"
+
+
+def _expected_words(value: float) -> str:
+    return "under 0.1" if value < 0.1 else short_number(_rounded(value))
 
 
 def _rounded(value: float) -> float:
@@ -215,7 +219,7 @@ def _event_cells(event: Event | None) -> tuple[str, str, str, str, str]:
     return (
         f"week of {day_words(event.day)}" if event.is_week else day_words(event.day),
         f"{event.authors:,}",
-        "" if event.expected is None else short_number(_rounded(event.expected)),
+        "" if event.expected is None else _expected_words(event.expected),
         "" if event.ratio is None else short_number(_rounded(event.ratio)),
         "" if event.q_value is None else q_words(event.q_value).partition("\N{NO-BREAK SPACE}")[2],
     )
@@ -325,12 +329,18 @@ def _draw(axes: Axes, each: TopicDays, width: float) -> None:
             np.where(band, each.high, np.nan), edges, baseline=low, fill=True, color=NULL_BAND,
             linewidth=0, zorder=1,
         )  # fmt: skip
-    for values, colour, order in (
-        (np.where(each.is_event, np.nan, each.authors), VOICE, 2),
-        (np.where(each.is_event, each.authors, np.nan), OUTSIDE, 3),
+    # Of years, a day is thinner than the eye sees: a line around the bar keeps it visible.
+    of_day = width * PER_INCH / max(len(each.days), 1)
+    for values, colour, order, least in (
+        (np.where(each.is_event, np.nan, each.authors), VOICE, 2, 0.5),
+        (np.where(each.is_event, each.authors, np.nan), OUTSIDE, 3, 1.4),
     ):
         if np.isfinite(values).any():
-            axes.stairs(values, edges, fill=True, color=colour, linewidth=0, zorder=order)
+            line = max(0.0, least - of_day)
+            edge = colour if line else "none"
+            axes.stairs(
+                values, edges, fill=True, color=colour, edgecolor=edge, linewidth=line, zorder=order
+            )
     expected = np.where(band, np.nan, each.expected)
     if np.isfinite(expected).any():
         axes.stairs(expected, edges, baseline=None, color=MUTED, linewidth=0.8, zorder=4)
@@ -348,7 +358,10 @@ def _draw(axes: Axes, each: TopicDays, width: float) -> None:
 
 def _mark_best(axes: Axes, each: TopicDays, width: float) -> None:
     """The number of people beside the bar of the strongest event."""
-    index = best_index(each.topic.best, each)
+    event = each.topic.best
+    if event is not None and event.is_week and each.topic.kind not in WORD_KINDS:
+        return  # The words count the week's people, the bars each day's.
+    index = best_index(event, each)
     if index is None or not math.isfinite(each.authors[index]):
         return
     value = float(each.authors[index])
@@ -363,16 +376,12 @@ def _mark_best(axes: Axes, each: TopicDays, width: float) -> None:
 
 
 def best_index(event: Event | None, each: TopicDays) -> int | None:
-    """The place among the days that stands for an event: of a week, its busiest day."""
+    """The place among the days that stands for an event: of a week, its middle."""
     if event is None:
         return None
     start = int((np.datetime64(event.day, "D") - each.days[0]).astype(int))
-    span = each.authors[max(start, 0) : start + (7 if event.is_week else 1)]
-    if len(span) == 0 or not np.isfinite(span).any():
-        return None
-    best: Numbers = np.where(np.isfinite(span), span, -1.0)
-    middle = 3 if event.is_week and each.topic.kind in WORD_KINDS and len(span) > 3 else None
-    return max(start, 0) + (int(best.argmax()) if middle is None else middle)
+    index = start + 3 if event.is_week else start
+    return index if 0 <= index < len(each.days) else None
 
 
 CHART = Chart("topics", QUESTION, picture)

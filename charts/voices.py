@@ -296,7 +296,8 @@ def _posts(
                     labelpad=2)  # fmt: skip
     for post, height in zip(rows, _heights(people, bots), strict=True):
         colour, light = (STOCK_OUT, FAINT) if post.is_bot else (VOICE, VOICE_LIGHT)
-        axes.plot([1, post.ratio], [height] * 2, color=light, linewidth=1.6, zorder=2)
+        axes.plot([1, post.ratio], [height] * 2, color=light, linewidth=1.6,
+                  solid_capstyle="butt", zorder=2)  # fmt: skip
         axes.plot([post.ratio], [height], "o", color=colour, markersize=4.6, markeredgewidth=0,
                   zorder=4)  # fmt: skip
         value = (

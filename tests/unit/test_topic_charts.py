@@ -292,6 +292,34 @@ def test_bars_stand_where_the_mart_says(nine: Path) -> None:
     assert {"31", "14"} <= set(words(sheet))
 
 
+def test_a_burst_of_years_ago_is_still_seen_and_a_tags_week_has_no_number_of_a_day(
+    tmp_path: Path,
+) -> None:
+    file = make_published(tmp_path / "published.duckdb", NINE[:1], days=1500)
+    insert(
+        file,
+        "mart_trending_topics",
+        [
+            fake_topics.topic_day(
+                "hashtag", "#early", FIRST + timedelta(days=700 + day), 3, week=(17, 0.01, 1e-9)
+            )
+            for day in range(3)
+        ],
+    )
+    sheet = picture(file, "topics").sheet
+    bars = [p for p in step_patches(sheet) if to_hex(p.get_facecolor()) == style.OUTSIDE]
+    shown = words(sheet)
+
+    assert len(bars) == 3
+    assert min(bar.get_linewidth() for bar in bars) > 1
+    assert {to_hex(bar.get_edgecolor()) for bar in bars} == {style.OUTSIDE}
+    assert any(word.endswith(": 17 people, under 0.1 expected") for word in shown)
+    assert "31" in shown
+    assert not {"3", "17"} & {
+        text.get_text() for axes in sheet.figure.axes for text in axes.texts
+    }, "17 people in the week are no 3 people of a day"
+
+
 def test_days_that_nobody_observed_are_hatched_not_empty(tmp_path: Path) -> None:
     file = change(
         make_published(tmp_path / "published.duckdb", NINE[:1], days=60),
@@ -473,7 +501,8 @@ def ahead(is_clear: bool) -> Standing:
     ("standings", "headline"),
     [
         ([None], "No week is full yet: too early to say who has the voice"),
-        ([ahead(True)], "Chatty is spoken of most: 40 to 60 % of the mentions"),
+        ([ahead(True)],
+         "Chatty is spoken of most: 40 to 60 % of the mentions in the week of 26 May 2026"),
         ([ahead(False)],
          "No product is clearly ahead: Chatty and Medlar cannot be told apart"),
         ([ahead(False)] * 3,
