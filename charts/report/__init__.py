@@ -129,9 +129,9 @@ def _placebo(file: Published) -> str:
         return ""
     tests, found, low, high = rows[0]
     return (
-        f"Placebo: of {plural(tests, 'test')} on series that were moved apart, so that no link "
-        f"can be left, {share(found)} fell below p = 0.05 (95 % interval {share(low)} to "
-        f"{share(high)}; about 5 % should)."
+        f"Placebo: of {plural(tests, 'test')} of one product's mood against another product's "
+        f"outcome, where there is nothing to find, {share(found)} fell below p = 0.05 "
+        f"(95 % interval {share(low)} to {share(high)}; about 5 % should)."
     )
 
 

@@ -209,7 +209,8 @@ def overview_page(report: Report, *, has_charts: bool) -> Page:
     outcome = report.catalogue.outcome
     noun = report.catalogue.measure(outcome).noun if outcome else "the outcome"
     sources = source_words(report.overview)
-    facts = f"{window_words(report.overview)}. {sources[:1].upper()}{sources[1:]}."
+    window = window_words(report.overview)
+    facts = f"{window[:1].upper()}{window[1:]}. {sources[:1].upper()}{sources[1:]}."
     body = render(
         "overview.html.j2",
         report=report,
@@ -563,7 +564,9 @@ def _growth(around: Around) -> Table | None:
         interval = "–"
         if one.interval:
             low, high = one.interval
-            interval = span(low, high).removesuffix(" %") + (" points" if one.is_share else " %")
+            interval = span(low, high).removesuffix("\N{NO-BREAK SPACE}%") + (
+                " points" if one.is_share else " %"
+            )
         rows.append(
             (
                 one.name,

@@ -247,7 +247,7 @@ def lag_curve(curve: LagCurve, outcome: str, name: str) -> Markup | None:
     def y_of(value: float) -> float:
         return top + (1 - (value + limit) / (2 * limit)) * (bottom - top)
 
-    parts = [_band(curve, x_of, y_of)]
+    parts = [_band(curve, x_of, y_of, limit)]
     for tick in _ticks(-limit, limit, most=4):
         words = f"{tick:+.1f}" if abs(tick * 10 - round(tick * 10)) < 1e-9 else f"{tick:+.2f}"
         words = words.replace("-", MINUS) if tick else "0"
@@ -310,12 +310,12 @@ def lag_words(curve: LagCurve, outcome: str) -> str:
     )
 
 
-def _band(curve: LagCurve, x_of: Place, y_of: Place) -> str:
+def _band(curve: LagCurve, x_of: Place, y_of: Place, limit: float) -> str:
     known = np.flatnonzero(np.isfinite(curve.null_low) & np.isfinite(curve.null_high))
     if known.size < 2:
         return ""
-    upper = [(x_of(curve.lags[i]), y_of(curve.null_high[i])) for i in known]
-    lower = [(x_of(curve.lags[i]), y_of(curve.null_low[i])) for i in reversed(known)]
+    upper = [(x_of(curve.lags[i]), y_of(min(curve.null_high[i], limit))) for i in known]
+    lower = [(x_of(curve.lags[i]), y_of(max(curve.null_low[i], -limit))) for i in reversed(known)]
     points = " ".join(f"{x:.0f},{y:.1f}" for x, y in (*upper, *lower))
     return f'<polygon class="band" points="{points}"/>'
 
@@ -339,7 +339,7 @@ def interval(
     parts = [
         _line(12, 26, WIDTH - 12, 26, "grid"),
         _line(x_of(0), 10, x_of(0), 40, "zero"),
-        _text(x_of(0), 54, "0", "tick", "middle"),
+        _text(x_of(0), 8, "0", "tick", "middle"),
         _line(x_of(bounds[0]), 26, x_of(bounds[1]), 26, "bar"),
         _line(x_of(bounds[0]), 19, x_of(bounds[0]), 33, "end"),
         _line(x_of(bounds[1]), 19, x_of(bounds[1]), 33, "end"),
@@ -364,9 +364,9 @@ def interval(
         parts.append(_line(x_of(smallest), 33, x_of(smallest), 42, "tickmark"))
         parts.append(
             _text(
-                min(max(x_of(smallest), 70), WIDTH - 70),
+                min(max(x_of(smallest), 140), WIDTH - 130),
                 54,
-                f"{percent(smallest)} would be found",
+                f"smallest that would be found: {percent(smallest)}",
                 "tick",
                 "middle",
             )

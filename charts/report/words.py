@@ -190,12 +190,12 @@ def headline(counts: dict[str, int], noun: str) -> str:
 
 def percent(value: float | None) -> str:
     """`+20 %`, `−3.5 %`: a fraction as a signed percentage."""
-    return "" if value is None else f"{_signed(value)} %"
+    return "" if value is None else f"{_signed(value)}\N{NO-BREAK SPACE}%"
 
 
 def span(low: float, high: float) -> str:
     """`+9 to +32 %`: an interval of fractions."""
-    return f"{_signed(low)} to {_signed(high)} %"
+    return f"{_signed(low)} to {_signed(high)}\N{NO-BREAK SPACE}%"
 
 
 def _signed(fraction: float) -> str:
@@ -213,7 +213,7 @@ def _signed(fraction: float) -> str:
 
 def share(value: float | None) -> str:
     """`46 %`: a fraction of a whole."""
-    return "" if value is None else f"{100 * value:.0f} %"
+    return "" if value is None else f"{100 * value:.0f}\N{NO-BREAK SPACE}%"
 
 
 def q_words(value: float | None) -> str:

@@ -9,6 +9,7 @@ import zlib
 from collections.abc import Sequence
 from html.parser import HTMLParser
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import duckdb
@@ -21,6 +22,9 @@ from charts.report.colours import darkened
 from charts.report.reading import anchor_of, read_report, series_of
 from charts.report.words import finding, headline, plain, without_name
 from charts.style import ChartError
+from pipeline.forget_command import _steps
+from pipeline.forget_removal import _remove_artefacts
+from pipeline.paths import TargetPaths
 from tests.fake_published import NASTY, NINE, Planted, make_published
 
 VOID = {"meta", "input", "br", "link", "img", "circle", "rect", "path", "polygon", "use"}
@@ -305,7 +309,7 @@ def test_the_interval_goes_before_the_point() -> None:
         "social_leads", mood, units, lag_days=3, interval=(0.09, 0.32), q_value=0.0002, n_days=179
     )
     assert said.sentence() == (
-        "Mood precedes units by 3 days: +9.0 to +32 % units per +1 SD of mood, "
+        "Mood precedes units by 3 days: +9.0 to +32\N{NO-BREAK SPACE}% units per +1 SD of mood, "
         "q < 0.001, n = 179 days"
     )
     direction = finding("sales_lead", mood, units, lag_days=-1, interval=(0.09, 0.32))
@@ -313,7 +317,8 @@ def test_the_interval_goes_before_the_point() -> None:
     assert "%" not in direction.size
     nothing = finding("none", mood, units, lag_days=4, smallest=0.18, q_value=0.68)
     assert nothing.sentence() == (
-        "No reliable link between mood and units: +18 % or more would have been found, q = 0.68"
+        "No reliable link between mood and units: "
+        "+18\N{NO-BREAK SPACE}% or more would have been found, q = 0.68"
     )
 
 
@@ -342,3 +347,15 @@ def test_text_from_outside_is_one_line_in_any_script() -> None:
 def test_light_grounds_become_dark_and_dark_lines_light() -> None:
     assert int(darkened("#ffffff")[1:3], 16) < 0x40
     assert int(darkened("#1d1f23")[1:3], 16) > 0xB0
+
+
+def test_a_request_to_forget_makes_the_report_again(tmp_path: Path) -> None:
+    paths = TargetPaths(tmp_path, "shop")
+    paths.folder.mkdir()
+    for file in (paths.published, paths.report, paths.insights):
+        file.write_text("a forgotten post")
+    settings = SimpleNamespace(paths=paths)
+    assert _steps(settings, build=True) == ["forget", "build", "publish", "report", "insights"]  # type: ignore[arg-type]
+    _remove_artefacts(paths)
+    assert not paths.report.exists()
+    assert "report" not in _steps(settings, build=True)  # type: ignore[arg-type]
