@@ -15,4 +15,3 @@ where volume_state is not null
 qualify
     row_number() over (partition by source, stream order by fetched_date desc) <= 14
 order by volume_state = 'usual' asc, fetched_date desc, source asc, stream asc
-limit 50

@@ -14,4 +14,3 @@ select
 from {{ ref('ops_schema_drift') }}
 where drift != 'steady'
 order by is_warning desc, last_seen_date desc, field_key asc
-limit 50

@@ -9,4 +9,3 @@ from {{ ref('fct_posts') }}
 where is_relevant
 group by language
 order by posts_count desc, language asc
-limit 20

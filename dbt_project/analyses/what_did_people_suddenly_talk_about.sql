@@ -15,4 +15,3 @@ left join {{ ref('fct_posts') }} as posts
     on topics.example_post_keys[1] = posts.post_key
 where topics.is_burst or topics.is_emerging
 order by topics.date_day desc, topics.topic_kind asc, topics.topic asc
-limit 50

@@ -13,4 +13,3 @@ select
 from {{ ref('mart_review_themes') }}
 where product_id = '{{ var("product_id", "medlar") }}'
 order by complaint_count desc, theme_kind desc, theme asc
-limit 15

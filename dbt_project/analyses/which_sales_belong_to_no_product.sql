@@ -11,4 +11,3 @@ select
     last_date,
 from {{ ref('mart_unmapped_sales') }}
 order by abs(net_sales) desc nulls last, item_key asc
-limit 20

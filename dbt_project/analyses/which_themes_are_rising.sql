@@ -12,4 +12,3 @@ select
 from {{ ref('mart_review_themes') }}
 where theme_kind = 'lexicon' and share_change_low is not null
 order by is_change_clear desc, share_change_low desc, product_id asc, theme asc
-limit 15

@@ -11,4 +11,3 @@ select
 from {{ ref('mart_author_influence') }}
 where typical_engagement_low is not null and not is_suspected_bot
 order by typical_engagement_low desc, platform asc, author_id asc
-limit 20

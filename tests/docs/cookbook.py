@@ -51,8 +51,12 @@ def questions(page: str | None = None) -> list[Question]:
 def analysis(question: Question) -> str:
     """The same SQL with references that dbt follows, and any product instead of the example."""
     sql = re.sub(r"\bmarts\.(\w+)", r"{{ ref('\1') }}", question.sql)
-    # dbt puts the query into others, where a semicolon would end it.
-    return HEAD + sql.rstrip(";\n").replace(EXAMPLE, ANY_PRODUCT) + "\n"
+    return HEAD + without_end(sql).replace(EXAMPLE, ANY_PRODUCT) + "\n"
+
+
+def without_end(sql: str) -> str:
+    """A query without its semicolon and its last limit: `dbt show` writes a limit behind it."""
+    return re.sub(r"\nlimit \d+$", "", sql.strip().rstrip(";"))
 
 
 def files(asked: list[Question]) -> dict[str, str]:
