@@ -68,7 +68,7 @@ class Visit:
     def assert_quiet(self) -> None:
         """Nothing but the file was asked for, and nothing went wrong or popped up."""
         assert self.outside == []
-        assert self.said == []
+        assert self.said == [], [line[:300] for line in self.said]
         assert self.dialogs == []
         assert len(self.context.pages) == 1
 
