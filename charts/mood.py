@@ -5,6 +5,7 @@ python -m charts.mood --target demo
 
 from __future__ import annotations
 
+import math
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -46,6 +47,8 @@ COLUMNS = (
     "net_sentiment_corrected_low", "net_sentiment_corrected_high", "net_change", "is_change_clear",
 )  # fmt: skip
 MOST_PLACES = 20
+_Z = 1.959963984540054
+_FALSE_ALARMS = 0.05
 _WIDTH = 9.5
 _LABEL = 2.6
 _VALUE = 1.35
@@ -74,10 +77,25 @@ class Place:
         return self.corrected or self.labelled
 
     @property
-    def side(self) -> int:
-        """1 where praise surely prevails, -1 where criticism does, else 0."""
-        _, low, high = self.best
-        return 1 if low > 0 else -1 if high < 0 else 0
+    def p_value(self) -> float:
+        """Two-sided chance of a mood as far from 0, by the half of the interval towards 0."""
+        estimate, low, high = self.best
+        half = estimate - low if estimate > 0 else high - estimate
+        if half <= 0:
+            return 0.0 if estimate else 1.0
+        return math.erfc(abs(estimate) / half * _Z / math.sqrt(2))
+
+
+def sides(places: Sequence[Place]) -> list[int]:
+    """1 where praise surely prevails, -1 where criticism does, else 0, all places counted.
+
+    Of a thousand intervals fifty miss: a place counts only among those that Benjamini and Hochberg
+    (1995) let stand at .05.
+    """
+    ordered = sorted(place.p_value for place in places)
+    passed = [p for rank, p in enumerate(ordered, 1) if p <= _FALSE_ALARMS * rank / len(ordered)]
+    most = max(passed, default=-1.0)
+    return [0 if place.p_value > most else 1 if place.best[0] > 0 else -1 for place in places]
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,12 +186,13 @@ def headline(places: Sequence[Place]) -> str:
     if not places:
         return "No mood to tell yet: no post has been scored"
     total = len(places)
-    good, bad = (sum(place.side == side for place in places) for side in (1, -1))
+    found = sides(places)
+    good, bad = found.count(1), found.count(-1)
     if total == 1:
         (place,) = places
         said = {1: "more praise than criticism", -1: "more criticism than praise"}
-        if place.side:
-            return f"Of {_short(place)} there is clearly {said[place.side]}"
+        if found[0]:
+            return f"Of {_short(place)} there is clearly {said[found[0]]}"
         return f"Of {_short(place)} it cannot be told whether praise or criticism prevails"
     if not good and not bad:
         return f"In none of {total:,} {_PAIRS} does praise or criticism clearly prevail"
@@ -181,7 +200,7 @@ def headline(places: Sequence[Place]) -> str:
     if good:
         parts.append(f"more praise than criticism in {good:,}")
     if bad:
-        parts.append(f"more criticism in {bad:,}")
+        parts.append(f"more criticism {'' if good else 'than praise '}in {bad:,}")
     text = f"Clearly {', '.join(parts)} of {total:,} {_PAIRS}"
     rest = total - good - bad
     return f"{text}; in {rest:,} it cannot be told" if rest else text
@@ -243,6 +262,7 @@ def draw(overview: Overview, week: Week) -> Sheet:
     shown = sorted(
         week.places[:MOST_PLACES], key=lambda p: (-p.best[1], -p.best[0], p.product, p.platform)
     )
+    found = dict(zip(week.places, sides(week.places), strict=True))
     height = len(shown) * _ROW
     sheet = new_sheet(_heading(overview, week, shown), width=_WIDTH, body=height + _AXIS)
     width = _WIDTH - 2 * MARGIN - _LABEL - _VALUE
@@ -251,7 +271,7 @@ def draw(overview: Overview, week: Week) -> Sheet:
     for index, place in enumerate(shown):
         middle = (index + 0.5) * _ROW
         _draw(axes, place, middle)
-        _words(sheet, place, sheet.top + middle)
+        _words(sheet, place, sheet.top + middle, is_clear=found[place] != 0)
     return sheet
 
 
@@ -290,7 +310,7 @@ def _draw(axes: Axes, place: Place, middle: float) -> None:
                   zorder=3)  # fmt: skip
 
 
-def _words(sheet: Sheet, place: Place, middle: float) -> None:
+def _words(sheet: Sheet, place: Place, middle: float, *, is_clear: bool) -> None:
     size = SIZE_NOTE + 0.5
     upper, lower = middle - line_height(size), middle + 0.005
     sheet.text(fit(place.product, _LABEL - 0.15, size), MARGIN, upper, size)
@@ -299,7 +319,7 @@ def _words(sheet: Sheet, place: Place, middle: float) -> None:
     right = _WIDTH - MARGIN
     change = change_words(place)
     value = f"{change}, {signed(place.best[0])}" if change else signed(place.best[0])
-    sheet.text(value, right, upper, size, colour=INK, ha="right", bold=bool(change))
+    sheet.text(value, right, upper, size, colour=INK, ha="right", bold=is_clear)
     sheet.text(_range(place.best), right, lower, SIZE_TICK, colour=MUTED, ha="right")
 
 
@@ -320,7 +340,8 @@ def _heading(overview: Overview, week: Week, shown: Sequence[Place]) -> Heading:
         correction = "As the model labels posts; its mistakes are not known and not corrected. "
     how = (
         f"{correction}Intervals: 95 %, one author's posts counted as fewer than as many authors'; "
-        "one in twenty misses. Irony is taken at its word. Clearly: the interval does not hold 0. "
+        "one in twenty misses. Irony is taken at its word. Clearly (bold): more than chance, all "
+        "pairs counted (q \N{LESS-THAN OR EQUAL TO} 0.05). "
         "Up and down: clear against the week before, all products and platforms counted."
     )
     caption = [facts, how, f"Source: {source_words(overview)}."]

@@ -7,6 +7,7 @@ from datetime import date
 from pathlib import Path
 
 import duckdb
+import numpy as np
 import pytest
 
 from charts import mood
@@ -24,7 +25,7 @@ def place(low: float, high: float, *, change: float | None = None, name: str = "
     return Place(name, "X", 40, (middle, low, high), None, change)
 
 
-LIKED, DISLIKED, UNSURE = place(0.01, 0.4), place(-0.4, -0.01), place(-0.1, 0.4)
+LIKED, DISLIKED, UNSURE = place(0.1, 0.4), place(-0.4, -0.1), place(-0.1, 0.4)
 
 
 @pytest.mark.parametrize(
@@ -45,7 +46,10 @@ LIKED, DISLIKED, UNSURE = place(0.01, 0.4), place(-0.4, -0.01), place(-0.1, 0.4)
                 "product and platform; in 1 it cannot be told"
             ),
         ),
-        ([DISLIKED] * 2, "Clearly more criticism in 2 of 2 pairs of product and platform"),
+        (
+            [DISLIKED] * 2,
+            "Clearly more criticism than praise in 2 of 2 pairs of product and platform",
+        ),
     ],
 )
 def test_the_headline_says_where_one_side_surely_prevails(
@@ -56,8 +60,24 @@ def test_the_headline_says_where_one_side_surely_prevails(
 
 def test_the_correction_goes_before_the_label() -> None:
     labelled = (0.3, 0.1, 0.5)
-    assert Place("p", "X", 9, labelled, None, None).side == 1
-    assert Place("p", "X", 9, labelled, (0.2, -0.1, 0.5), None).side == 0
+    assert mood.sides([Place("p", "X", 9, labelled, None, None)]) == [1]
+    assert mood.sides([Place("p", "X", 9, labelled, (0.2, -0.1, 0.5), None)]) == [0]
+
+
+def test_one_interval_beside_0_is_clear_alone_and_not_among_many() -> None:
+    lucky = place(0.01, 0.4)
+    assert mood.sides([lucky]) == [1]
+    assert mood.sides([place(-0.01, 0.4)]) == [0]
+    assert mood.sides([lucky, *[UNSURE] * 39]) == [0] * 40
+    assert mood.sides([lucky, DISLIKED]) == [1, -1]
+    assert mood.sides([place(0.0, 0.0)]) == [0]
+
+
+def test_chance_alone_makes_hardly_any_place_clear() -> None:
+    random = np.random.default_rng(3)
+    nothing = [place(middle - 0.2, middle + 0.2) for middle in random.normal(0, 0.2 / 1.96, 2000)]
+    assert sum(each.best[1] > 0 or each.best[2] < 0 for each in nothing) > 60
+    assert sum(map(abs, mood.sides(nothing))) == 0
 
 
 def test_what_is_drawn_is_what_the_mart_says(tmp_path: Path) -> None:
