@@ -326,7 +326,7 @@ def _block(
 
 
 def _label(count: int, share: float) -> str:
-    return f"{count:,} · {share_words(share)}"
+    return f"{count:,} · {share_words(share)}" if count else "0"
 
 
 def opinions(

@@ -487,13 +487,13 @@ def _draw_growth(
         words = interval_words(change.low, change.high, change.kind)
         lines.append(_Line(name, ends, words, colour, _limit([change.low, change.high])))
     if growth is None or not lines:
-        words = "no two months can be compared yet" if page.has_growth else _OLDER
+        words = "no two months of it can be compared yet" if page.has_growth else _OLDER
         _empty(sheet, title, words, place, height)
         return
     is_clear = any(line.colour != MUTED for line in lines)
     note = f"{month_words(growth.month)} against the month before, each on its own scale"
     if not is_clear:
-        note = f"{month_words(growth.month)}: no change that is more than chance"
+        note = f"{month_words(growth.month)}: none more than chance, each on its own scale"
     top = _title(sheet, title, note, place)
     _lines(sheet, lines, (place[0], top, place[2]))
 

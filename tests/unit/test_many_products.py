@@ -24,7 +24,7 @@ def drawn(tmp_path_factory: pytest.TempPathFactory) -> dict[tuple[int, str], tup
     """Each chart of each world, and the time of the process that it took."""
     found = {}
     for count in COUNTS:
-        file = make_crowd(tmp_path_factory.mktemp(str(count)) / "published.duckdb", count)
+        file = make_crowd(tmp_path_factory.mktemp(str(count)) / "published.duckdb", count, days=100)
         for name in charts.CHARTS:
             start = time.process_time()
             (picture,) = draw(charts.load([name]), file)
