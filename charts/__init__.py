@@ -23,6 +23,7 @@ CHARTS = (
     "trends",
     "lags",
     "effects",
+    "events",
     "topics",
     "voices",
     "share_of_voice",

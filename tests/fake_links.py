@@ -30,6 +30,13 @@ create table marts.mart_placebo_audit (
     is_simulated boolean
 )
 """
+EVENTS = """
+create table marts.mart_event_uplift (
+    product_id varchar, event_kind varchar, signal varchar, metric varchar, window_days integer,
+    events_count bigint, uplift_ratio double, uplift_low_ratio double, uplift_high_ratio double,
+    q_value double, is_tested boolean, reason varchar, is_simulated boolean
+)
+"""
 SIGNALS = ("sentiment_mean", "posts_count")
 
 
@@ -49,12 +56,13 @@ class Tested(Protocol):
 def add_links(
     connection: duckdb.DuckDBPyConnection, products: Sequence[Tested], days: int, is_simulated: bool
 ) -> None:
-    """Create and fill the three marts: products that the mood leads are forecast better."""
-    for statement in (POOLED, SKILL, PLACEBO):
+    """Create and fill the four marts: products that the mood leads are forecast better."""
+    for statement in (POOLED, SKILL, PLACEBO, EVENTS):
         connection.execute(statement)
     for product in products:
         if product.gate in {"tested", "full"}:
             _forecasts(connection, product, days, is_simulated)
+            _events(connection, product, is_simulated)
     tested = [product for product in products if product.gate in {"tested", "full"}]
     for metric in sorted({product.metric or "units" for product in tested}):
         _shared(connection, metric, len(tested), days, is_simulated)
@@ -87,6 +95,23 @@ def _forecasts(
         (*pair, 7, None, None, None, None, None, 0, None, False, False,
          "forecasts 7 days ahead need 180 days", is_simulated),
     )  # fmt: skip
+
+
+def _events(connection: duckdb.DuckDBPyConnection, product: Tested, is_simulated: bool) -> None:
+    """Days of high mood where the mood leads, promotions for one, and too few holidays."""
+    is_found = product.verdict in {"social_leads", "feedback"}
+    sizes = (0.2, 0.08, 0.33, 0.01) if is_found else (0.01, -0.1, 0.12, 0.8)
+    for kind, window, values in (
+        ("high_mood", 3, sizes), ("volume_burst", 3, (-0.02, -0.2, 0.15, 0.9)),
+        ("holiday", 0, None),
+    ):  # fmt: skip
+        _insert(
+            connection,
+            "mart_event_uplift",
+            (product.product_id, kind, "sentiment_mean", product.metric or "units", window,
+             12 if values else 4, *(values or (None,) * 4), values is not None,
+             None if values else "4 of 5 events needed", is_simulated),
+        )  # fmt: skip
 
 
 def _shared(

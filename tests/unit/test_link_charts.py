@@ -21,7 +21,7 @@ from tests.fake_published import NASTY, NINE, Planted, make_published
 from tests.unit.test_charts import collisions, said, shown_texts, words
 from tests.unit.test_pictures import pictures
 
-KINDS = ("effects", "skill", "sufficiency", "placebo")
+KINDS = ("effects", "events", "skill", "sufficiency", "placebo")
 MANY = 150
 
 
@@ -107,10 +107,13 @@ def test_many_products_are_no_wall(many: Path, kind: str) -> None:
     assert len([text for text in words(picture.sheet) if text.startswith("Product ")]) <= 25
     assert picture.table is not None
     # Audits are by signal and outcome, not by product.
-    assert len(picture.table.rows) == {"placebo": 2, "skill": 200, "effects": MANY + 2}.get(
-        kind, MANY
-    )
-    assert bool(picture.table.left_out) == (kind == "skill")
+    assert len(picture.table.rows) == {
+        "placebo": 2,
+        "skill": 200,
+        "effects": MANY + 2,
+        "events": 200,
+    }.get(kind, MANY)
+    assert bool(picture.table.left_out) == (kind in {"skill", "events"})
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -134,6 +137,7 @@ def test_real_data_carry_no_stamp(tmp_path: Path, kind: str) -> None:
     ("kind", "table", "text"),
     [
         ("effects", "mart_effect", "This file holds no sizes of effects"),
+        ("events", "mart_event_uplift", "This file holds no events"),
         ("skill", "mart_skill", "This file holds no forecasts"),
         ("placebo", "mart_placebo_audit", "This file holds no placebo audit"),
         ("sufficiency", "mart_sufficiency", "This file does not say what its data can bear"),
@@ -165,6 +169,8 @@ def test_nulls_and_numbers_that_are_not_finite_stay_unknown(tmp_path: Path, kind
         NINE,
         "update marts.mart_effect set minimum_detectable_effect_ratio = null, uplift_ratio = 'nan'",
         "update marts.mart_pooled_effect set uplift_low_ratio = 'inf', q_value = null",
+        "update marts.mart_event_uplift set uplift_low_ratio = 'nan' where product_id > 'd'",
+        "update marts.mart_event_uplift set q_value = null, uplift_ratio = null, reason = null",
         "update marts.mart_skill set mase_with = 'nan', q_value = null where product_id > 'd'",
         "update marts.mart_placebo_audit set low = null, high = null, share_below_05_ratio = null, "
         "is_as_expected = null where signal = 'posts_count'",
@@ -335,6 +341,41 @@ def test_a_pooled_effect_needs_its_own_q() -> None:
     assert sizes.pooled_words(Pooled("c", 3, 90, 2, None, None, None, 0.01, True, False, "")) == (
         "direction only"
     )
+
+
+# Events -----------------------------------------------------------------------------------------
+
+
+def test_events_beyond_chance_stand_alone_and_the_others_together(nine: Path) -> None:
+    picture = one(nine, "events")
+
+    # Chatty after high mood; then the middle of seven others, and of eight after bursts of posts.
+    assert intervals(picture) == [(0.08, 0.33), (-0.1, 0.12), (-0.2, 0.15)]
+    shown = words(picture.sheet)
+    assert "none found in 7" in shown
+    assert "4 of 5 events needed" in shown
+    assert picture.heading.headline == (
+        "Sales differed after days of high mood by +8 to +33 % in 1 of 8 products; nothing beyond "
+        "chance among 1 other kind"
+    )
+    assert [row[3] for row in picture.table.rows].count("more than chance") == 1  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize(
+    ("change", "text"),
+    [
+        ("update marts.mart_event_uplift set q_value = .051",
+         ("Sales did not differ more than chance allows after or during any kind of event "
+          "(16 tests)")),
+        ("update marts.mart_event_uplift set is_tested = false", "No event could be tested yet"),
+        ("delete from marts.mart_event_uplift", "No event could be tested yet"),
+        ("update marts.mart_event_uplift set q_value = .05 where product_id < 'd'",
+         ("Sales differed after days of high mood in 3 of 8 products, after bursts of posts in 3 "
+          "of 8")),
+    ],
+)  # fmt: skip
+def test_headlines_about_events(tmp_path: Path, change: str, text: str) -> None:
+    assert one(changed(tmp_path, NINE, change), "events").heading.headline == text
 
 
 # Forecasts --------------------------------------------------------------------------------------
