@@ -118,6 +118,8 @@ class Published:
     connection: duckdb.DuckDBPyConnection
     columns: dict[str, frozenset[str]]
     schemas: dict[str, str]
+    kept: dict[str, Any] = field(default_factory=dict)
+    """What several charts ask for and takes long to read, while the file is open."""
 
     def has(self, table: str, *columns: str) -> bool:
         """Whether the table is there with these columns."""
@@ -584,6 +586,12 @@ def read_claims(published: Published) -> dict[tuple[str, str, str], Claim]:
     without a card counts as watchlist. Empty for a file of a version without mart_lead_lag.
     Raises ChartError for a verdict that does not exist.
     """
+    if "claims" not in published.kept:
+        published.kept["claims"] = _read_claims(published)
+    return dict(published.kept["claims"])
+
+
+def _read_claims(published: Published) -> dict[tuple[str, str, str], Claim]:
     columns = ("product_id", "signal", "metric", "verdict", "is_claim", "q_value", "n_days")
     if not published.has("mart_lead_lag", *columns):
         return {}

@@ -7,7 +7,7 @@ and figures themselves stand in the page beside it. Text from outside never come
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from html import escape
 from typing import TypeAlias
 
@@ -46,21 +46,20 @@ def _text(x: float, y: float, words: str, kind: str = "", anchor: str = "") -> s
     return f'<text x="{x:.0f}" y="{y:.0f}"{style}{end}>{escape(words)}</text>'
 
 
-def _path(points: Sequence[tuple[float, float]], kind: str) -> str:
+def _path(line: tuple[Numbers, Numbers], kind: str) -> str:
     """A line that breaks where a value is not known, in halves of a pixel, relative: short."""
+    across, down = line
+    known = np.isfinite(down)
+    xs = np.rint(2 * across).astype(int).tolist()
+    ys = np.rint(2 * np.where(known, down, 0.0)).astype(int).tolist()
     steps: list[str] = []
     x0 = y0 = 0
     is_open = False
-    for x, y in points:
-        if not math.isfinite(y):
-            is_open = False
-            continue
-        x1, y1 = round(2 * x), round(2 * y)
-        if is_open:
-            steps.append(f"l{x1 - x0} {y1 - y0}")
-        else:
-            steps.append(f"M{x1} {y1}h0")
-        x0, y0, is_open = x1, y1, True
+    for x, y, is_known in zip(xs, ys, known.tolist(), strict=True):
+        if is_known:
+            steps.append(f"l{x - x0} {y - y0}" if is_open else f"M{x} {y}h0")
+            x0, y0 = x, y
+        is_open = is_known
     if not steps:
         return ""
     text = "".join(steps).replace(" -", "-")
@@ -143,18 +142,27 @@ def _outcome(one: DailySeries, top: float, height: float) -> list[str]:
     low, high = (level_limits if is_level else quantity_limits)(one.outcome)
 
     def y_of(value: float) -> float:
-        inside = min(max(value, low), high)
-        return top + height - (inside - low) / (high - low) * height
+        return top + height - (value - low) / (high - low) * height
 
     parts = []
     for tick in _ticks(low, high):
         y = y_of(tick)
         parts.append(_line(_LEFT, y, WIDTH - _RIGHT, y, "grid"))
         parts.append(_text(_LEFT - 5, y + 4, short_number(tick), "tick", "end"))
-    days, step = _thinned(one.outcome)
-    parts.append(_path(_points(days, step, y_of, len(one.days)), "thin sales"))
-    weeks, step = _thinned(_weekly(one.outcome))
-    parts.append(_path(_points(weeks, step, y_of, len(one.days)), "thick sales"))
+    scale = (low, high, top, height)
+    parts.append(_line_of(one.outcome, scale, "thin sales"))
+    parts.append(_line_of(_weekly(one.outcome), scale, "thick sales"))
+    most = float(np.nanmax(one.outcome))
+    if most > high:
+        # The axis ends where the usual days do: a day beyond it is marked and told.
+        across = (WIDTH - _LEFT - _RIGHT) / len(one.days)
+        marks = "".join(
+            f"M{_LEFT + (day + 0.5) * across - 3:.0f} {top:.0f}l3-6 3 6z"
+            for day in np.flatnonzero(np.nan_to_num(one.outcome) > high)[:40]
+        )
+        parts.append(f'<path class="beyond" d="{marks}"/>')
+        words = f"\N{BLACK UP-POINTING TRIANGLE} beyond the axis, up to {short_number(most)}"
+        parts.append(_text(WIDTH - _RIGHT, 11, words, "a-note", "end"))
     return parts
 
 
@@ -176,20 +184,18 @@ def _mood(one: DailySeries, top: float, height: float) -> list[str]:
         parts.append(_line(_LEFT, y, WIDTH - _RIGHT, y, "zero" if tick == 0 else "grid"))
         words = f"{tick:+.1f}".replace("-", MINUS) if tick else "0"
         parts.append(_text(_LEFT - 5, y + 4, words, "tick", "end"))
-    values, step = _thinned(mean)
-    parts.append(_path(_points(values, step, y_of, len(one.days)), "thick mood"))
+    parts.append(_line_of(mean, (low, high, top, height), "thick mood"))
     return parts
 
 
-def _points(values: Numbers, step: int, y_of: Place, length: int) -> list[tuple[float, float]]:
-    scale = (WIDTH - _LEFT - _RIGHT) / max(length, 1)
-    return [
-        (
-            _LEFT + (min(place * step + (step - 1) / 2, length - 1) + 0.5) * scale,
-            float(y_of(value)) if math.isfinite(value) else math.nan,
-        )
-        for place, value in enumerate(values.tolist())
-    ]
+def _line_of(values: Numbers, scale: tuple[float, float, float, float], kind: str) -> str:
+    """Values by day as a line; `scale` is the axis's low and high end, its top and height."""
+    low, high, top, height = scale
+    thinned, step = _thinned(values)
+    days = np.minimum(np.arange(len(thinned)) * step + (step - 1) / 2, len(values) - 1)
+    across = _LEFT + (days + 0.5) * (WIDTH - _LEFT - _RIGHT) / max(len(values), 1)
+    down = top + height - (np.clip(thinned, low, high) - low) / (high - low) * height
+    return _path((across, down), kind)
 
 
 def _thinned(values: Numbers) -> tuple[Numbers, int]:

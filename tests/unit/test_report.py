@@ -359,3 +359,18 @@ def test_a_request_to_forget_makes_the_report_again(tmp_path: Path) -> None:
     _remove_artefacts(paths)
     assert not paths.report.exists()
     assert "report" not in _steps(settings, build=True)  # type: ignore[arg-type]
+
+
+def test_a_day_beyond_the_axis_is_marked_and_told(tmp_path: Path) -> None:
+    file = make_published(tmp_path / "published.duckdb", NINE[:1])
+    with duckdb.connect(str(file)) as connection:
+        connection.execute(
+            "update marts.fct_daily_signals set units = 9000 where date_day = '2026-06-20'"
+        )
+    with open_published(file) as opened:
+        read = read_report(opened, most_pages=1)
+        series = next(series_of(opened, read, read.products))
+    figure = svg.trend(series, "units", "Chatty")
+    assert figure is not None
+    assert figure.count('class="beyond"') == 1
+    assert "beyond the axis, up to 9,000" in figure
