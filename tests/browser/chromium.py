@@ -72,12 +72,19 @@ class Visit:
         assert self.dialogs == []
         assert len(self.context.pages) == 1
 
-    def axe(self, **options: Any) -> list[str]:
-        """What axe-core finds on the page as it stands, however mild, a line a finding."""
+    def axe(self, *, without: str | None = None, **options: Any) -> list[str]:
+        """What axe-core finds on the page as it stands, however mild, a line a finding.
+
+        `without` is a selector of what it leaves out.
+        """
         if not self.page.evaluate("typeof globalThis.axe === 'object'"):
             self.page.evaluate(AXE_SCRIPT)
         found = self.page.evaluate(
-            "options => axe.run(document, options)", {"resultTypes": ["violations"], **options}
+            "([context, options]) => axe.run(context, options)",
+            [
+                {"include": [["html"]], "exclude": [[without]] if without else []},
+                {"resultTypes": ["violations"], **options},
+            ],
         )
         return [
             f"{rule['impact']}: {rule['id']}: {', '.join(map(str, node['target']))}:"
