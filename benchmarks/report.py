@@ -51,13 +51,18 @@ def main() -> int:
             base = make_published(Path(folder) / "small.duckdb", (*NINE, *NASTY[:4]))
         file = Path(folder) / "published.duckdb"
         count = multiplied(base, file, options.products)
-        started = time.perf_counter()
+        started, worked = time.perf_counter(), time.process_time()
         output = report.make(file, options.keep or Path(folder) / "report.html", target="benchmark")
-        seconds = time.perf_counter() - started
+        seconds, work = time.perf_counter() - started, time.process_time() - worked
         size = output.stat().st_size / 1e6
     memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    print(f"{count:,} products: {seconds:.1f} s, {size:.1f} MB, {memory:,.0f} MiB at most")
-    is_kept = count > 1000 or (seconds <= 15 and size <= 10)
+    print(
+        f"{count:,} products: {seconds:.1f} s ({work:.1f} s of processors), {size:.1f} MB, "
+        f"{memory:,.0f} MiB at most"
+    )
+    # Copies are whole: a few more than a thousand are a thousand. Seconds of processors say more
+    # on a machine that others use.
+    is_kept = count > 1100 or (work <= 15 and size <= 10)
     print("promised for 1,000: 15 s, 10 MB" + ("" if is_kept else ": BROKEN"))
     return 0 if is_kept else 1
 
