@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from charts.panels import source_words, window_words
 from charts.picture import Picture
 from charts.reading import Overview, Published
-from charts.style import Heading, message_sheet
+from charts.style import Heading, Sheet, message_sheet
 
 
 def lacks(published: Published, table: str, columns: Sequence[str]) -> str:
@@ -31,7 +31,12 @@ def lacking(name: str, question: str, overview: Overview, what: str) -> Picture:
 def saying(
     name: str, question: str, overview: Overview, headline: str, lines: Sequence[str]
 ) -> Picture:
-    """A sheet of words, with the facts that every caption states."""
+    """A picture of words alone, with the facts that every caption states."""
+    return Picture(name, sheet_of_words(question, overview, headline, lines))
+
+
+def sheet_of_words(question: str, overview: Overview, headline: str, lines: Sequence[str]) -> Sheet:
+    """A sheet of words alone, with the facts that every caption states."""
     heading = Heading(
         question=question,
         headline=headline,
@@ -41,4 +46,12 @@ def saying(
         ),
         is_simulated=overview.is_simulated,
     )
-    return Picture(name, message_sheet(heading, lines))
+    return message_sheet(heading, lines)
+
+
+def not_held(table: str) -> list[str]:
+    """What to say, and to do, of a file without this table."""
+    return [
+        f"The table {table} is not in the published file: another version made it.",
+        "Build and publish again: social-signals run.",
+    ]

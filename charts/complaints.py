@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from matplotlib.axes import Axes
 
+from charts.absent import saying
 from charts.panels import source_words, window_words
 from charts.picture import MOST_ROWS, Chart, Picture, Table, left_out, script
 from charts.reading import Catalogue, Overview, Published
@@ -32,7 +33,6 @@ from charts.style import (
     Sheet,
     fit,
     line_height,
-    message_sheet,
     new_sheet,
     plural,
     text_width,
@@ -92,11 +92,13 @@ def picture(published: Published, overview: Overview, catalogue: Catalogue) -> P
             ),
             "Build and publish again: social-signals run.",
         )
-        return _message(overview, "Complaints are not in this file", lines)
+        return saying("complaints", QUESTION, overview, "Complaints are not in this file", lines)
     pooled = tuple(read_pooled(published))
     found = _findings(published, catalogue, pooled)
     if not any(block.themes for block in found.blocks):
-        return _message(
+        return saying(
+            "complaints",
+            QUESTION,
             overview,
             "No review or post speaks of a known theme yet",
             (
@@ -108,21 +110,6 @@ def picture(published: Published, overview: Overview, catalogue: Catalogue) -> P
             ),
         )
     return Picture("complaints", draw(overview, catalogue, found), table(found))
-
-
-def _message(overview: Overview, headline: str, lines: Sequence[str]) -> Picture:
-    heading = Heading(
-        question=QUESTION,
-        headline=headline,
-        caption=(
-            (
-                f"Window: {window_words(overview)}. Cut-off: {overview.cutoff}. "
-                f"Source: {source_words(overview)}."
-            ),
-        ),
-        is_simulated=overview.is_simulated,
-    )
-    return Picture("complaints", message_sheet(heading, lines))
 
 
 def _findings(published: Published, catalogue: Catalogue, pooled: tuple[Theme, ...]) -> Findings:

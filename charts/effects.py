@@ -14,6 +14,7 @@ from statistics import median
 from matplotlib.axes import Axes
 
 from charts import forest
+from charts.absent import not_held, sheet_of_words
 from charts.links import Effect, Pooled, read_effects, read_pooled, signal_of
 from charts.panels import source_words, window_words
 from charts.picture import MOST_ROWS, Chart, Picture, Table, left_out, script
@@ -56,7 +57,6 @@ from charts.style import (
     Heading,
     Key,
     Sheet,
-    message_sheet,
     new_sheet,
     plural,
 )
@@ -403,26 +403,16 @@ def _keys(effects: Sequence[Effect], pooled: Sequence[Pooled]) -> tuple[Key, ...
 
 
 def _nothing(overview: Overview, sizes: Sizes) -> Sheet:
-    facts = f"Window: {window_words(overview)}. Cut-off: {overview.cutoff}."
     if not sizes.is_held:
         title = "This file holds no sizes of effects"
-        lines = [
-            "The table mart_effect is not in the published file: another version made it.",
-            "Build and publish again: social-signals run.",
-        ]
+        lines = not_held("mart_effect")
     else:
         title = headline(sizes.effects, sizes.signal, measure(sizes.metric).noun)
         reasons = Counter(effect.why for effect in sizes.effects if effect.why)
         lines = ["No product has enough data to be tested, so no size is stated."]
         lines += [f"{plural(n, 'product')}: {reason}" for reason, n in reasons.most_common(3)]
         lines.append("No effect is claimed and none is ruled out.")
-    heading = Heading(
-        question=QUESTION,
-        headline=title,
-        caption=(facts, f"Source: {source_words(overview)}."),
-        is_simulated=overview.is_simulated,
-    )
-    return message_sheet(heading, lines)
+    return sheet_of_words(QUESTION, overview, title, lines)
 
 
 CHART = Chart("effects", QUESTION, picture)

@@ -14,6 +14,7 @@ from statistics import median
 from matplotlib.axes import Axes
 
 from charts import forest
+from charts.absent import not_held, sheet_of_words
 from charts.links import outcome_of, plain
 from charts.panels import source_words, window_words
 from charts.picture import MOST_ROWS, Chart, Picture, Table, left_out, script
@@ -29,7 +30,6 @@ from charts.style import (
     Key,
     Sheet,
     clean,
-    message_sheet,
     new_sheet,
     plural,
 )
@@ -353,13 +353,9 @@ def _heading(overview: Overview, kinds: Sequence[Kind], shown: int) -> Heading:
 
 
 def _nothing(overview: Overview, kinds: Sequence[Kind], *, is_held: bool) -> Sheet:
-    facts = f"Window: {window_words(overview)}. Cut-off: {overview.cutoff}."
     if not is_held:
         title = "This file holds no events"
-        lines = [
-            "The table mart_event_uplift is not in the published file: another version made it.",
-            "Build and publish again: social-signals run.",
-        ]
+        lines = not_held("mart_event_uplift")
     else:
         title = headline(kinds)
         reasons = Counter((kind_words(k.kind), e.why) for k in kinds for e in k.untested)
@@ -369,13 +365,7 @@ def _nothing(overview: Overview, kinds: Sequence[Kind], *, is_held: bool) -> She
             for (words, why), count in reasons.most_common(4)
         ]
         lines.append("Nothing is claimed and nothing is ruled out.")
-    heading = Heading(
-        question=QUESTION,
-        headline=title,
-        caption=(facts, f"Source: {source_words(overview)}."),
-        is_simulated=overview.is_simulated,
-    )
-    return message_sheet(heading, lines)
+    return sheet_of_words(QUESTION, overview, title, lines)
 
 
 CHART = Chart("events", QUESTION, picture)

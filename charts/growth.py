@@ -13,6 +13,7 @@ from dataclasses import replace
 import numpy as np
 from matplotlib.axes import Axes
 
+from charts.absent import saying
 from charts.changes import (
     MOST_MONTHS,
     Change,
@@ -50,7 +51,6 @@ from charts.style import (
     Sheet,
     fit,
     line_height,
-    message_sheet,
     new_sheet,
     plural,
     short_number,
@@ -85,10 +85,12 @@ def picture(published: Published, overview: Overview, catalogue: Catalogue) -> P
             ),
             "Build and publish again: social-signals run.",
         )
-        return _message(overview, "Growth is not in this file", lines)
+        return saying("growth", QUESTION, overview, "Growth is not in this file", lines)
     growth = read_growth(published, catalogue.subjects)
     if growth is None:
-        return _message(
+        return saying(
+            "growth",
+            QUESTION,
             overview,
             "Not enough months to compare yet",
             (
@@ -104,21 +106,6 @@ def picture(published: Published, overview: Overview, catalogue: Catalogue) -> P
     growth = replace(growth, levels=read_levels(published, shown, growth.newest))
     sheet = draw(overview, catalogue, growth, shown)
     return Picture("growth", sheet, table(growth, catalogue, ordered))
-
-
-def _message(overview: Overview, headline: str, lines: Sequence[str]) -> Picture:
-    heading = Heading(
-        question=QUESTION,
-        headline=headline,
-        caption=(
-            (
-                f"Window: {window_words(overview)}. Cut-off: {overview.cutoff}. "
-                f"Source: {source_words(overview)}."
-            ),
-        ),
-        is_simulated=overview.is_simulated,
-    )
-    return Picture("growth", message_sheet(heading, lines))
 
 
 # Which and in which order -----------------------------------------------------------------------

@@ -16,6 +16,7 @@ from matplotlib import patheffects
 from matplotlib.axes import Axes
 from matplotlib.ticker import FixedLocator, FuncFormatter
 
+from charts.absent import sheet_of_words
 from charts.panels import (
     MOST_PANELS,
     body_height,
@@ -56,7 +57,6 @@ from charts.style import (
     Sheet,
     fit,
     line_height,
-    message_sheet,
     new_sheet,
     note_in,
     plural,
@@ -205,18 +205,11 @@ def q_words(value: float) -> str:
 
 
 def _nothing(overview: Overview, screen: Screen) -> Sheet:
-    facts = f"Window: {window_words(overview)}. Cut-off: {overview.cutoff}."
-    heading = Heading(
-        question=QUESTION,
-        headline="Not enough data for any lag yet",
-        caption=(facts, f"Source: {source_words(overview)}."),
-        is_simulated=overview.is_simulated,
-    )
     reasons = Counter(curve.missing for curve in screen.curves if curve.missing)
     lines = ["insufficient: no product has enough days with both mood and sales to be screened."]
     lines += [f"{plural(count, 'product')}: {reason}" for reason, count in reasons.most_common(3)]
     lines.append("No relationship is claimed and none is ruled out.")
-    return message_sheet(heading, lines)
+    return sheet_of_words(QUESTION, overview, "Not enough data for any lag yet", lines)
 
 
 def _heading(

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from matplotlib.axes import Axes
 
 from charts import forest
+from charts.absent import not_held, sheet_of_words
 from charts.links import Placebo, read_placebos, signal_of
 from charts.panels import source_words, window_words
 from charts.picture import MOST_ROWS, Chart, Picture, Table, left_out, script
@@ -42,7 +43,6 @@ from charts.style import (
     Key,
     Sheet,
     line_height,
-    message_sheet,
     new_sheet,
     plural,
     wrap,
@@ -255,26 +255,16 @@ def _keys(placebos: Sequence[Placebo]) -> tuple[Key, ...]:
 
 
 def _nothing(overview: Overview, audit: Audit) -> Sheet:
-    facts = f"Window: {window_words(overview)}. Cut-off: {overview.cutoff}."
     if not audit.is_held:
         title = "This file holds no placebo audit"
-        lines = [
-            "The table mart_placebo_audit is not in the published file: another version made it.",
-            "Build and publish again: social-signals run.",
-        ]
+        lines = not_held("mart_placebo_audit")
     else:
         title = headline(audit.placebos)
         lines = [
             "A placebo needs two products that may be tested and whose signals move apart.",
             "There are none yet, so this file cannot show how often its test errs on these data.",
         ]
-    heading = Heading(
-        question=QUESTION,
-        headline=title,
-        caption=(facts, f"Source: {source_words(overview)}."),
-        is_simulated=overview.is_simulated,
-    )
-    return message_sheet(heading, lines)
+    return sheet_of_words(QUESTION, overview, title, lines)
 
 
 CHART = Chart("placebo", QUESTION, picture)

@@ -13,6 +13,7 @@ from statistics import median
 
 from matplotlib.axes import Axes
 
+from charts.absent import not_held, sheet_of_words
 from charts.links import Skill, count_skill, read_skill, signal_of
 from charts.panels import source_words, window_words
 from charts.picture import MOST_ROWS, Chart, Picture, Table, left_out, script
@@ -28,7 +29,6 @@ from charts.style import (
     Heading,
     Key,
     Sheet,
-    message_sheet,
     new_sheet,
     plural,
 )
@@ -301,26 +301,16 @@ def _keys(tested: Sequence[Skill], who: str) -> tuple[Key, ...]:
 
 
 def _nothing(overview: Overview, forecasts: Forecasts) -> Sheet:
-    facts = f"Window: {window_words(overview)}. Cut-off: {overview.cutoff}."
     if not forecasts.is_held:
         title = "This file holds no forecasts"
-        lines = [
-            "The table mart_skill is not in the published file: another version made it.",
-            "Build and publish again: social-signals run.",
-        ]
+        lines = not_held("mart_skill")
     else:
         title = headline(forecasts.skills, forecasts.signal, "")
         reasons = Counter(skill.why for skill in forecasts.skills)
         lines = ["No pair has enough data, or ground in the lead test, to try a forecast."]
         lines += [f"{plural(n, 'forecast')}: {reason}" for reason, n in reasons.most_common(3)]
         lines.append("No improvement is claimed and none is ruled out.")
-    heading = Heading(
-        question=QUESTION,
-        headline=title,
-        caption=(facts, f"Source: {source_words(overview)}."),
-        is_simulated=overview.is_simulated,
-    )
-    return message_sheet(heading, lines)
+    return sheet_of_words(QUESTION, overview, title, lines)
 
 
 CHART = Chart("skill", QUESTION, picture)

@@ -14,6 +14,7 @@ from statistics import median
 
 from matplotlib.axes import Axes
 
+from charts.absent import not_held, sheet_of_words
 from charts.links import Gate, read_gates, read_gates_by_outcome, signal_of
 from charts.panels import source_words, window_words
 from charts.picture import MOST_ROWS, Chart, Picture, Table, left_out, script
@@ -31,7 +32,6 @@ from charts.style import (
     Heading,
     Key,
     Sheet,
-    message_sheet,
     new_sheet,
     plural,
 )
@@ -428,23 +428,13 @@ _KEYS = {
 
 
 def _nothing(overview: Overview, amounts: Amounts) -> Sheet:
-    facts = f"Window: {window_words(overview)}. Cut-off: {overview.cutoff}."
     if not amounts.is_held:
         title = "This file does not say what its data can bear"
-        lines = [
-            "The table mart_sufficiency is not in the published file: another version made it.",
-            "Build and publish again: social-signals run.",
-        ]
+        lines = not_held("mart_sufficiency")
     else:
         title = headline(amounts.gates, amounts.signal)
         lines = ["No product of the catalogue has a signal and an outcome to set against it."]
-    heading = Heading(
-        question=QUESTION,
-        headline=title,
-        caption=(facts, f"Source: {source_words(overview)}."),
-        is_simulated=overview.is_simulated,
-    )
-    return message_sheet(heading, lines)
+    return sheet_of_words(QUESTION, overview, title, lines)
 
 
 CHART = Chart("sufficiency", QUESTION, picture)
