@@ -12,9 +12,9 @@ from pipeline.settings import Settings
 from warehouse.schema import open_work
 
 BUILT, PUBLISHED, STAGED = "built.json", "published.json", "staged.json"
-DOCUMENTED = "documented.json"
-"""Marks in a target's state folder: what the last finished build, publish and lineage site rested
-on, and which code the rows of staging were made by."""
+DOCUMENTED, DRAWN = "documented.json", "drawn.json"
+"""Marks in a target's state folder: what the last finished build, publish, lineage site and charts
+rested on, and which code the rows of staging were made by."""
 CODE_THAT_BUILDS = ("dbt_project", "udfs")
 """Folders whose change makes a build necessary although no data came in."""
 CODE_SUFFIXES = {".py", ".sql", ".yml", ".csv", ".json"}
@@ -46,6 +46,14 @@ def staging_fingerprint() -> str:
     digest = hashlib.sha256()
     dbt = PROJECT_ROOT / "dbt_project"
     for file in sorted([*(dbt / "models" / "staging").rglob("*.sql"), *dbt.glob("macros/*.sql")]):
+        digest.update(file.name.encode() + hashlib.sha256(file.read_bytes()).digest())
+    return digest.hexdigest()
+
+
+def drawing_fingerprint(published: str | None) -> str:
+    """Hash of what charts rest on (hex): the mark of the published file, and their code."""
+    digest = hashlib.sha256(repr(published).encode())
+    for file in sorted((PROJECT_ROOT / "charts").glob("*.py")):
         digest.update(file.name.encode() + hashlib.sha256(file.read_bytes()).digest())
     return digest.hexdigest()
 

@@ -28,8 +28,10 @@ from pipeline.console import Level, is_for_people, meter, name_run, out, tell
 from pipeline.extracting import Pulled, extract
 from pipeline.fingerprints import (
     BUILT,
+    DRAWN,
     PUBLISHED,
     STAGED,
+    drawing_fingerprint,
     fingerprint,
     read_mark,
     staging_fingerprint,
@@ -560,16 +562,28 @@ def _note_emptiness(run: Run) -> None:
 
 
 def _charts(run: Run, say: Callable[[str], None]) -> None:
-    from charts import make_all
+    from charts import CHARTS, make_all
 
+    paths = run.settings.paths
+    drawn = paths.state / DRAWN
+    current = drawing_fingerprint(read_mark(paths.state / PUBLISHED))
+    # Who asks for charts gets them drawn; a run draws them when it published something new.
+    is_of_run = "publish" in run.steps
+    if is_of_run and "forget" not in run.steps and read_mark(drawn) == current:
+        expected = (paths.charts / f"{name}{kind}" for name in CHARTS for kind in (".png", ".svg"))
+        if all(file.exists() for file in expected):
+            say("nothing new since they were drawn")
+            return
     files = make_all(
-        run.settings.paths.published,
-        run.settings.paths.charts,
+        paths.published,
+        paths.charts,
         names=run.only_charts,
         products=run.chart_products,
         show=run.show,
     )
-    say(f"{len(files)} files in {_shown(run.settings.paths.charts)}")
+    if is_of_run:
+        write_mark(drawn, current)
+    say(f"{len(files)} files in {_shown(paths.charts)}")
 
 
 def _report(run: Run, say: Callable[[str], None]) -> None:

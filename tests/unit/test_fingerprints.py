@@ -7,10 +7,11 @@ from pathlib import Path
 
 import pytest
 
+import charts
 from pipeline import running
 from pipeline.building import BuildResult
 from pipeline.console import Meter
-from pipeline.fingerprints import fingerprint, read_mark, write_mark
+from pipeline.fingerprints import PUBLISHED, fingerprint, read_mark, write_mark
 from pipeline.settings import Settings, load_settings
 from warehouse.schema import ensure_raw_tables, open_work
 from warehouse.tombstones import add_tombstones
@@ -95,3 +96,36 @@ def test_staging_of_an_earlier_version_is_made_anew(
     (settings.paths.state / "built.json").unlink()
     assert running.run_steps(settings, "build") == 0
     assert refreshed == [False, False, True, False]
+
+
+def test_charts_are_drawn_again_only_when_something_new_was_published(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drawn: list[int] = []
+
+    def draw(published: Path, output: Path, **_: object) -> list[Path]:
+        files = [output / f"{name}{kind}" for name in charts.CHARTS for kind in (".png", ".svg")]
+        output.mkdir(parents=True, exist_ok=True)
+        for file in files:
+            file.touch()
+        drawn.append(len(files))
+        return files
+
+    def again(*steps: str) -> int:
+        run = running.Run(settings, "r", lambda: NOW, NOW, steps)
+        running.STEPS["charts"](run, lambda _: None)
+        return len(drawn)
+
+    monkeypatch.setattr(charts, "make_all", draw)
+    mark = settings.paths.state / PUBLISHED
+    write_mark(mark, "one")
+    assert again("publish", "charts") == 1
+    assert again("publish", "charts") == 1
+    assert again("charts") == 2, "who asks for charts gets them"
+    assert again("forget", "publish", "charts") == 3, "no picture outlives what was forgotten"
+    (settings.paths.charts / "lags.png").unlink()
+    assert again("publish", "charts") == 4
+    write_mark(mark, "two")
+    assert again("publish", "charts") == 5
+    monkeypatch.setattr(running, "drawing_fingerprint", lambda _: "other code")
+    assert again("publish", "charts") == 6
