@@ -21,6 +21,7 @@ def executable() -> Path:
     if found is None and finding.is_required():
         pytest.fail(finding.MISSING)
     if found is None:
+        # `make test` works without one and says so in its closing lines; `.ci/run` requires one.
         pytest.skip(finding.LEFT_OUT)
     return found
 
