@@ -13,14 +13,14 @@ import unicodedata
 from functools import cache
 
 # The emoji names come from the pinned package `emoji`; a test holds the two together.
-NORMALISER_REVISION = "1-emoji-2.16.0"
+NORMALISER_REVISION = "2-emoji-2.16.0"
 
 _MAX_REPEATS = 3  # "😂" forty times says no more than three times
 _LONGEST_SEQUENCE = 10  # code points of the longest emoji, selectors and tones removed
 
 # An ASCII text without any of these is already normal: most posts leave here.
 _ASCII_WORK = re.compile(
-    r"[&@\x00-\x1f\x7f]|https?:|www\.|t\.co/|bit\.ly/|twitter\.com/|youtu\.be/|  |\A | \Z",
+    r"[&#@\x00-\x1f\x7f]|https?:|www\.|t\.co/|bit\.ly/|twitter\.com/|youtu\.be/|  |\A | \Z",
     re.IGNORECASE,
 )
 _SURROGATE = re.compile("[\ud800-\udfff]")
@@ -48,6 +48,10 @@ _URL = re.compile(
 _MENTION = re.compile(
     r"(?<![\w@.])@\w++(?:@\w[\w.-]*+|(?>(?:\.[\w-]+)*?\.(?:social|com|org|net|dev|app|io))\b)?"
 )
+# A hashtag of words written together, each with a capital: the tokeniser lowers letters
+# and would cut #LoveThisPhone anywhere. Both sides of a cut keep two letters (#iPhone).
+_HASHTAG = re.compile(r"(?<![\w&/#])#\w{4,}")
+_WORD_START = re.compile(r"(?<=[^\W\d_][a-z])(?=[A-Z]\w)|(?<=[A-Z][A-Z])(?=[A-Z][a-z])")
 _EMOJI_CHARACTER = (
     "[\u200d\u203c\u2049\u20e3\u2194-\u21aa\u231a-\u23ff\u25aa-\u25fe\u2600-\u27bf\u2934\u2935"
     "\u2b05-\u2b55\u3030\u303d\u3297\u3299\ufe0e\ufe0f\U0001f000-\U0001faff]"
@@ -62,9 +66,9 @@ def normalise(text: str) -> str:
     """Return the form of `text` that is hashed, tokenised and scored.
 
     HTML entities are decoded, emoji become their CLDR short names, names become `@user`,
-    links `http`; control, zero-width and bidirectional characters and lone surrogates
-    go; Unicode is composed (NFC); white space is collapsed. Never raises for a `str`,
-    and takes time linear in its length.
+    links `http`; a hashtag of capitalised words is cut into them; control, zero-width and
+    bidirectional characters and lone surrogates go; Unicode is composed (NFC); white space
+    is collapsed. Never raises for a `str`, and takes time linear in its length.
     """
     if text.isascii() and not _ASCII_WORK.search(text):
         return text
@@ -79,6 +83,8 @@ def normalise(text: str) -> str:
         text = _URL.sub("http", text)
     if "@" in text:
         text = _MENTION.sub("@user", text)
+    if "#" in text:
+        text = _HASHTAG.sub(_split_hashtag, text)
     return " ".join(text.split())
 
 
@@ -98,6 +104,10 @@ def _normalise_unicode(text: str) -> str:
     text = _EMOJI_RUN.sub(_name_emoji, text)
     text = _JOINERS.sub("", text)
     return _NON_ASCII_RUN.sub(_compose, text)
+
+
+def _split_hashtag(match: re.Match[str]) -> str:
+    return _WORD_START.sub(" ", match.group())
 
 
 def _compose(match: re.Match[str]) -> str:

@@ -56,7 +56,7 @@ def test_threshold_follows_from_the_validation_texts(content: dict) -> None:
 
 def test_the_model_is_good_enough_to_ship(content: dict) -> None:
     figures = content["figures"]
-    assert figures["tweeteval_val"]["macro_recall"] >= 0.725
-    assert figures["sst2_dev"]["two_class_accuracy"] >= 0.875
-    assert figures["reviews"]["two_class_accuracy"] >= 0.905
-    assert figures["emoji_held_out"]["accuracy"] >= 0.94
+    assert figures["tweeteval_val"]["macro_recall"] >= 0.73
+    assert figures["sst2_dev"]["two_class_accuracy"] >= 0.885
+    assert figures["reviews"]["two_class_accuracy"] >= 0.915
+    assert figures["emoji_held_out"]["accuracy"] >= 0.96

@@ -42,6 +42,10 @@ from udfs.normalise import NORMALISER_REVISION, is_empty, normalise
         ("🇺🇸 1️⃣", "United States 1"),
         ("🧑🏻‍🤝‍🧑🏿", "people holding hands"),
         ("© ™ stay", "© ™ stay"),
+        ("#LoveThisPhone, really", "#Love This Phone, really"),
+        ("#BBCNews #USAToday #\u00c9coleDeParis", "#BBC News #USA Today #\u00c9cole De Paris"),
+        ("#iPhone #PhD #AAPL #win2016 #so_good", "#iPhone #PhD #AAPL #win2016 #so_good"),
+        ("C#DotNet http://x.y/#TopOfPage", "C#DotNet http"),
         ("", ""),
         (" \u200b ", ""),
     ],
@@ -58,6 +62,12 @@ def test_any_text_has_a_clean_normal_form(text: str) -> None:
     assert not any(unicodedata.category(character) == "Cc" for character in result)
     assert not set(result) & set("\u200b\u200d\u200e\u200f\u202a\u202e\u2066\ufe0f\ufeff")
     assert isinstance(is_empty(result), bool)
+
+
+@given(st.lists(st.from_regex(r"[A-Z][a-z]{1,9}", fullmatch=True), min_size=1, max_size=6))
+def test_a_hashtag_reads_as_the_words_it_was_written_of(words: list[str]) -> None:
+    assert normalise(f"so #{''.join(words)}!") == f"so #{' '.join(words)}!"
+    assert normalise(f"so #{' '.join(words)}!") == f"so #{' '.join(words)}!"
 
 
 @given(st.text(st.sampled_from("ab ,.!?'"), max_size=60))
@@ -104,8 +114,20 @@ def test_is_empty(text: str, *, empty: bool) -> None:
         " \u200d" * 50_000,
         "http://" * 140_000,
         "(:" * 100_000,
+        "#" + "LoVe" * 250_000,
     ],
-    ids=["emoji", "tones", "marks", "names", "handle", "entities", "joiners", "links", "smiles"],
+    ids=[
+        "emoji",
+        "tones",
+        "marks",
+        "names",
+        "handle",
+        "entities",
+        "joiners",
+        "links",
+        "smiles",
+        "tags",
+    ],
 )
 def test_hostile_megabytes_stay_linear(text: str) -> None:
     started = time.process_time()

