@@ -16,6 +16,7 @@ import pyarrow as pa
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from safetensors.numpy import save_file
 
 from tests import tiny_checkpoint
 from udfs.sentiment import checkpoint as checkpoints
@@ -190,19 +191,42 @@ def test_int8_says_what_float32_says(shipped: Engine) -> None:
     exact = Engine(EmbeddedModel.load(threads=2, is_reference=True)).score(texts)
     fast = shipped.score(texts)
     pairs = zip(exact.column("label").to_pylist(), fast.column("label").to_pylist(), strict=True)
-    assert np.mean([one == other for one, other in pairs]) >= 0.985
+    assert np.mean([one == other for one, other in pairs]) >= 0.99
     gap = np.abs(exact.column("score").to_numpy() - fast.column("score").to_numpy())
-    assert gap.mean() < 0.02
+    assert gap.mean() < 0.01
+
+
+def test_channels_far_above_the_others_stay_float32_but_in_the_last_layer(tiny: Path) -> None:
+    for folder in (checkpoints.EMBEDDED_FOLDER, tiny):
+        checkpoint = checkpoints.read(folder)
+        scales = quantise.read_scales(checkpoint)
+        for layer in range(checkpoint.sizes.layers):
+            # The last layer may multiply a single row, for which float32 takes another road.
+            is_last = layer == checkpoint.sizes.layers - 1
+            assert len(scales[f"{layer}.ffn_out"].kept) == (0 if is_last else 4)
+
+
+def test_scales_of_another_version_of_the_engine_are_refused(tiny: Path, tmp_path: Path) -> None:
+    folder = _copy(tiny, tmp_path)
+    sha256 = checkpoints.read(folder).sha256
+    save_file(
+        {"0.qkv": np.ones(32, np.float32)},
+        folder / "engine.safetensors",
+        metadata={"format": "1", "model_sha256": sha256},
+    )
+    with pytest.raises(SentimentError, match="another version") as caught:
+        load_engine(model_dir=folder)
+    assert "udfs.sentiment.quantise" in caught.value.remedy
 
 
 def test_processors_whose_byte_products_saturate_get_the_same_bits(tiny: Path) -> None:
     checkpoint = checkpoints.read(tiny)
-    smoothing = quantise.read_smoothing(checkpoint)
+    scales = quantise.read_scales(checkpoint)
     ids = np.random.default_rng(1).integers(5, 90, (3, 17))
     results = []
     for is_saturating in (False, True):
         built = graph.build(
-            checkpoint.weights, checkpoint.sizes, smoothing=smoothing, is_saturating=is_saturating
+            checkpoint.weights, checkpoint.sizes, scales=scales, is_saturating=is_saturating
         )
         results.append(session.Session(built).run(ids)[0])
     if session.is_saturating():  # the signed road is not the one taken here
@@ -310,7 +334,7 @@ def test_revision_names_everything_and_fits_a_folder(tiny: Path, tmp_path: Path)
 
 def test_graph_is_a_valid_onnx_file(tiny: Path) -> None:
     checkpoint = checkpoints.read(tiny)
-    built = graph.build(checkpoint.weights, checkpoint.sizes, smoothing=None)
+    built = graph.build(checkpoint.weights, checkpoint.sizes, scales=None)
     parsed = onnx.load_from_string(built.model)
     assert [entry.name for entry in parsed.graph.output] == ["p"]
     assert {entry.domain for entry in parsed.opset_import} == {"", onnx_file.CONTRIB}

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from tokenizers import Tokenizer
 
 # Raise it when graph.py, windows.py or engine.py change what a text's score is.
-ENGINE_REVISION = "1"
+ENGINE_REVISION = "2"
 
 # The model was trained on tweets and sentences: windows are of their kind, not of the 512 tokens
 # that its positions would allow.
@@ -43,7 +43,7 @@ class EmbeddedModel:
     def __init__(
         self, checkpoint: Checkpoint, *, threads: int | None, is_reference: bool = False
     ) -> None:
-        smoothing = None if is_reference else quantise.read_smoothing(checkpoint)
+        scales = None if is_reference else quantise.read_scales(checkpoint)
         self.revision = _revision(checkpoint, is_reference=is_reference)
         self.low_confidence_below = checkpoint.low_confidence_below
         self._columns = list(checkpoint.columns)
@@ -53,7 +53,7 @@ class EmbeddedModel:
             graph.build(
                 checkpoint.weights,
                 checkpoint.sizes,
-                smoothing=smoothing,
+                scales=scales,
                 is_saturating=not is_reference and is_saturating(),
             )
         )

@@ -9,7 +9,9 @@ How the int8 graph keeps a score independent of the batch around a text:
 
 What keeps it close to float32: weights have a scale per output channel, and channels of the
 activations with large values hand part of their size to the weights (Xiao et al. 2023,
-"SmoothQuant", with the exponent chosen per layer in quantise.py).
+"SmoothQuant", with the exponent chosen per layer in quantise.py). A few channels behind GELU are
+so large for single tokens that one step would be as coarse as all else in the row: their part of
+the product stays float32 (Dettmers et al. 2022, "LLM.int8()").
 """
 
 from __future__ import annotations
@@ -34,11 +36,8 @@ SITES = {
     "ffn_out": ("ffn.lin2",),
 }
 SYMMETRIC_ZERO = 128
-# GELU is never below -0.17: of 256 steps, 32 are enough below zero, once a row's scale is no
-# smaller than `GELU_FLOOR`.
-GELU_ZERO = 32
-GELU_MINIMUM = 0.17
-GELU_FLOOR = GELU_MINIMUM * (255 - GELU_ZERO) / GELU_ZERO
+SYMMETRIC_FLOOR = 1e-12
+GELU_MINIMUM = 0.17  # GELU is never below the negative of it
 
 
 @dataclass(frozen=True)
@@ -49,6 +48,23 @@ class Sizes:
     heads: int
     dim: int
     labels: int
+
+
+@dataclass(frozen=True)
+class Scales:
+    """How what enters a site of the int8 graph becomes bytes, row by row.
+
+    `factors`: float32 (channels,), by which the activations are divided and the weights
+    multiplied. `kept`: int64 (n,), the channels that stay float32; not in the last layer, where
+    a single row would be multiplied by another road than many. `zero`: the byte that means 0.0.
+    `floor`: the smallest peak that a row is scaled by; negative values beyond the bytes below
+    `zero` are cut.
+    """
+
+    factors: npt.NDArray[np.float32]
+    kept: npt.NDArray[np.int64]
+    zero: int
+    floor: float
 
 
 @dataclass
@@ -104,7 +120,7 @@ def build(
     weights: Weights,
     sizes: Sizes,
     *,
-    smoothing: Mapping[str, npt.NDArray[np.float32]] | None,
+    scales: Mapping[str, Scales] | None,
     is_saturating: bool = False,
     has_taps: bool = False,
 ) -> Graph:
@@ -113,12 +129,12 @@ def build(
     The last row of `p` belongs to no text: with it the head never multiplies a single row,
     for which onnxruntime takes another road and rounds differently.
 
-    `smoothing` gives, for `<layer>.<site>`, the factor of each channel; None builds float32.
+    `scales` are by `<layer>.<site>`; None builds float32.
     `is_saturating`: the processor's products of unsigned and signed bytes saturate (AVX2 without
     VNNI), so weights are stored unsigned; slower, the same result. `has_taps` adds what
     enters each site as extra outputs.
     """
-    make = _Assembler(weights, smoothing, is_saturating=is_saturating)
+    make = _Assembler(weights, scales, is_saturating=is_saturating)
     hidden = make.embeddings()
     for layer in range(sizes.layers):
         # Calibration wants every token of every layer.
@@ -143,14 +159,14 @@ class _Assembler:
     def __init__(
         self,
         weights: Weights,
-        smoothing: Mapping[str, npt.NDArray[np.float32]] | None,
+        scales: Mapping[str, Scales] | None,
         *,
         is_saturating: bool,
     ) -> None:
         self.graph = _Builder()
         self.taps: dict[str, str] = {}
         self._weights = weights
-        self._smoothing = smoothing
+        self._scales = scales
         self._is_saturating = is_saturating
 
     def embeddings(self) -> str:
@@ -203,7 +219,7 @@ class _Assembler:
         inner = make.add("Gelu", inner)
         entry = self._enter(inner, f"{layer}.ffn_out")
         out = self._multiply(entry, f"{prefix}ffn.lin2", f"{layer}.ffn_out")
-        bias = self._constant(f"{prefix}ffn.lin2.bias")
+        bias = self._bias(inner, f"{prefix}ffn.lin2", f"{layer}.ffn_out")
         return self._add_and_norm(out, bias, hidden, f"{prefix}output_layer_norm")
 
     def head(self, hidden: str) -> None:
@@ -239,22 +255,21 @@ class _Assembler:
     def _enter(self, name: str, site: str) -> tuple[str, str]:
         """Quantise what enters a site: bytes and the step of each row; float32 as it is."""
         self.taps[site] = name
-        if self._smoothing is None:
+        if self._scales is None:
             return name, ""
         make = self.graph
-        kind = site.split(".")[1]
-        if kind != "context":
-            factor = 1 / self._smoothing[site]
+        scales = self._scales[site]
+        is_one_sided = site.endswith("ffn_out")
+        if not site.endswith("context"):
+            factor = 1 / scales.factors
+            factor[scales.kept] = 0
             if not np.all(factor == 1):
                 name = make.add("Mul", name, make.constant(f"{site}.factor", factor, "float32"))
         last = make.constant("last", [-1], "int64")
-        if kind == "ffn_out":
-            zero, floor = GELU_ZERO, gelu_floor(self._smoothing[site])
-            peak = make.add("ReduceMax", name, last, keepdims=1)
-        else:
-            zero, floor = SYMMETRIC_ZERO, 1e-12
-            peak = make.add("ReduceMax", make.add("Abs", name), last, keepdims=1)
-        peak = make.add("Max", peak, make.constant(f"{site}.floor", floor, "float32"))
+        size = name if is_one_sided else make.add("Abs", name)
+        peak = make.add("ReduceMax", size, last, keepdims=1)
+        peak = make.add("Max", peak, make.constant(f"{site}.floor", scales.floor, "float32"))
+        zero = scales.zero
         share = make.constant(f"share{zero}", 1 / (255 - zero), "float32")
         step = make.add("Mul", peak, share)
         steps = make.add("Reshape", step, last)
@@ -267,27 +282,39 @@ class _Assembler:
         make = self.graph
         name, step = entry
         weight = self._float(f"{weight_name}.weight").T
-        if self._smoothing is None:
+        if self._scales is None:
             return make.add(
                 "MatMul", name, make.constant(f"{weight_name}.weight", weight, "float32")
             )
-        weight = weight * self._smoothing[site][:, None]
+        scales = self._scales[site]
+        weight = weight * scales.factors[:, None]
+        weight[scales.kept] = 0
         if weight_name.endswith("v_lin"):
-            weight = weight / self._smoothing[site.replace("qkv", "context")]
+            weight = weight / self._scales[site.replace("qkv", "context")].factors
         quantised, scale = quantise_weights(weight)
-        zero = GELU_ZERO if site.endswith("ffn_out") else SYMMETRIC_ZERO
         inputs = [
             name,
             make.constant(f"{weight_name}.int8", *self._stored(quantised)),
             make.constant("unit", 1.0, "float32"),
             make.constant(f"{weight_name}.scale", scale, "float32"),
-            make.constant(f"zero{zero}", zero, "uint8"),
+            make.constant(f"zero{scales.zero}", scales.zero, "uint8"),
         ]
         if self._is_saturating:
             middle = np.full(scale.shape, 128, np.uint8)
             inputs.append(make.constant(f"{weight_name}.zero", middle, "uint8"))
         product = make.add("MatMulIntegerToFloat", *inputs, domain=CONTRIB)
         return make.add("Mul", product, step)
+
+    def _bias(self, entered: str, weight_name: str, site: str) -> str:
+        """Return a product's bias, with what the kept channels add to each row."""
+        make = self.graph
+        bias = self._constant(f"{weight_name}.bias")
+        if self._scales is None or not self._scales[site].kept.size:
+            return bias
+        kept = self._scales[site].kept
+        rows = make.add("Gather", entered, make.constant(f"{site}.kept", kept, "int64"), axis=1)
+        weight = self._float(f"{weight_name}.weight").T[kept]
+        return make.add("Gemm", rows, make.constant(f"{site}.weight", weight, "float32"), bias)
 
     def _stored(self, quantised: npt.NDArray[np.int8]) -> tuple[Array, str]:
         if self._is_saturating:
@@ -310,6 +337,6 @@ class _Assembler:
         return self._weights[name].astype(np.float32)
 
 
-def gelu_floor(factors: npt.NDArray[np.float32]) -> float:
-    """Return the smallest row scale at which GELU's negative part still fits, after smoothing."""
-    return float(GELU_FLOOR / factors.min())
+def gelu_floor(factors: npt.NDArray[np.float32], zero: int) -> float:
+    """Return the smallest peak at which all of GELU's negative part has a byte."""
+    return float(GELU_MINIMUM / factors.min() * (255 - zero) / zero)

@@ -1,11 +1,12 @@
-"""Calibration of the int8 engine: how much of large activations the weights should carry.
+"""Calibration of the int8 engine: how activations become bytes where they meet weights.
 
     python -m udfs.sentiment.quantise CHECKPOINT [--texts FILE]
 
-For every place where activations meet weights, the exponents below are tried on what the
-float32 model computes for a few hundred texts, and the one with the smallest error of the
-product is kept. The factors go to `engine.safetensors` beside the weights. Nothing else is
-stored: activations are scaled token by token, weights are quantised when the model is loaded.
+For every such place the choices below are tried on what the float32 model computes for a few
+hundred texts, and the ones with the smallest error of the product are kept: how much of large
+activations the weights carry, which channels stay float32, how many of GELU's bytes lie below
+zero. They go to `engine.safetensors` beside the weights. Nothing else is stored: activations are
+scaled token by token, weights are quantised when the model is loaded.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import argparse
 import random
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -24,9 +26,10 @@ from udfs.sentiment import checkpoint as checkpoints
 from udfs.sentiment import graph
 from udfs.sentiment.checkpoint import Checkpoint
 from udfs.sentiment.errors import SentimentError
+from udfs.sentiment.graph import Scales
 
 ENGINE_FILE = "engine.safetensors"
-ENGINE_FORMAT = "1"
+ENGINE_FORMAT = "2"
 
 Floats = npt.NDArray[np.float32]
 
@@ -35,6 +38,9 @@ _EXPONENTS = (0.0, 0.4, 0.5, 0.6, 0.7)
 _MOST_TEXTS = 512
 _ROWS_PER_SITE = 768
 _LARGEST_FACTOR = 64.0
+_KEPT_CHANNELS = 4
+_GELU_ZEROS = (16, 24, 32, 48, 64)
+_GELU_SHARES = (1.0, 0.7, 0.5, 0.35)  # of the peak at which nothing negative is cut
 
 
 def calibrate(checkpoint_dir: Path, texts: Sequence[str] = ()) -> None:
@@ -46,21 +52,25 @@ def calibrate(checkpoint_dir: Path, texts: Sequence[str] = ()) -> None:
     """
     checkpoint = checkpoints.read(checkpoint_dir)
     chosen = _choose(texts or generated_texts(), checkpoint)
-    smoothing: dict[str, Floats] = {}
+    tensors: dict[str, npt.NDArray[np.generic]] = {}
     for site, rows in _activations(checkpoint, chosen).items():
-        smoothing[site] = _best_factors(site, rows, checkpoint)
+        scales = _best_scales(site, rows, checkpoint)
+        tensors[f"{site}.factors"] = scales.factors
+        tensors[f"{site}.kept"] = scales.kept
+        tensors[f"{site}.zero"] = np.array([scales.zero], np.int64)
+        tensors[f"{site}.floor"] = np.array([scales.floor], np.float32)
     from safetensors.numpy import save_file
 
     file = checkpoint_dir / ENGINE_FILE
     metadata = {"format": ENGINE_FORMAT, "model_sha256": checkpoint.sha256}
     temporary = file.with_name(f"{file.name}.tmp")
-    save_file(smoothing, temporary, metadata=metadata)
+    save_file(tensors, temporary, metadata=metadata)
     temporary.chmod(0o644)
     temporary.replace(file)
 
 
-def read_smoothing(checkpoint: Checkpoint) -> dict[str, Floats]:
-    """Read the factors that `calibrate` wrote for exactly these weights."""
+def read_scales(checkpoint: Checkpoint) -> dict[str, Scales]:
+    """Read what `calibrate` wrote for exactly these weights, by `<layer>.<site>`."""
     from safetensors import SafetensorError, safe_open
 
     file = checkpoint.folder / ENGINE_FILE
@@ -68,14 +78,23 @@ def read_smoothing(checkpoint: Checkpoint) -> dict[str, Floats]:
     try:
         with safe_open(file, framework="np") as opened:
             metadata = opened.metadata() or {}
-            factors = {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118
+            tensors = {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118
     except (OSError, SafetensorError) as error:
         raise SentimentError(f"{file} cannot be read: {error}.", remedy) from None
     if metadata.get("format") != ENGINE_FORMAT:
         raise SentimentError(f"{file} was written by another version of the engine.", remedy)
     if metadata.get("model_sha256") != checkpoint.sha256:
         raise SentimentError(f"{file} was made for other weights than model.safetensors.", remedy)
-    return factors
+    return {
+        name.removesuffix(".factors"): Scales(
+            factors=factors,
+            kept=tensors[name.replace(".factors", ".kept")],
+            zero=int(tensors[name.replace(".factors", ".zero")][0]),
+            floor=float(tensors[name.replace(".factors", ".floor")][0]),
+        )
+        for name, factors in tensors.items()
+        if name.endswith(".factors")
+    }
 
 
 def generated_texts(*, count: int = _MOST_TEXTS, seed: int = 7) -> list[str]:
@@ -201,7 +220,7 @@ def _activations(checkpoint: Checkpoint, texts: Sequence[Sequence[int]]) -> dict
     """Return what enters each site in float32, as a sample of rows (tokens)."""
     from udfs.sentiment.session import Session, batches_of_equal_length
 
-    built = graph.build(checkpoint.weights, checkpoint.sizes, smoothing=None, has_taps=True)
+    built = graph.build(checkpoint.weights, checkpoint.sizes, scales=None, has_taps=True)
     session = Session(built)
     draw = np.random.default_rng(3)
     tokens = sum(map(len, texts))
@@ -216,8 +235,8 @@ def _activations(checkpoint: Checkpoint, texts: Sequence[Sequence[int]]) -> dict
     return {site: np.concatenate(parts) for site, parts in rows.items()}
 
 
-def _best_factors(site: str, rows: Floats, checkpoint: Checkpoint) -> Floats:
-    """Return the factors, shape (channels,), with the smallest squared error of the products."""
+def _best_scales(site: str, rows: Floats, checkpoint: Checkpoint) -> Scales:
+    """Return the scales with the smallest squared error for `rows`, shape (tokens, channels)."""
     layer, kind = site.split(".")
     prefix = graph.layer_prefix(int(layer))
     weight = np.concatenate(
@@ -227,15 +246,41 @@ def _best_factors(site: str, rows: Floats, checkpoint: Checkpoint) -> Floats:
         ],
         axis=1,
     )
+    is_gelu = kind == "ffn_out"
+    kept = np.zeros(0, np.int64)
+    if is_gelu and int(layer) < checkpoint.sizes.layers - 1:
+        reach = np.abs(rows).max(axis=0) * np.abs(weight).max(axis=1)
+        kept = np.sort(np.argsort(-reach, kind="stable")[:_KEPT_CHANNELS])
+    is_free = np.ones(rows.shape[1], bool)
+    is_free[kept] = False
+    rows, weight = rows[:, is_free], weight[is_free]
     exact = rows @ weight
-    best, best_error = np.ones(rows.shape[1], np.float32), np.inf
-    for factors in _candidates(rows, weight):
-        quantised, scale = graph.quantise_weights(weight * factors[:, None])
-        entered = _as_quantised(rows / factors, kind, factors)
-        error = float(np.square(entered @ (quantised * scale) - exact).mean())
-        if error < best_error:
-            best, best_error = factors, error
-    return best
+
+    def error(scales: Scales) -> float:
+        factors = scales.factors[is_free]
+        quantised, step = graph.quantise_weights(weight * factors[:, None])
+        entered = _as_quantised(rows / factors, scales, is_one_sided=is_gelu)
+        return float(np.square(entered @ (quantised * step) - exact).mean())
+
+    choices = []
+    for some in _candidates(rows, weight):
+        factors = np.ones(len(is_free), np.float32)
+        factors[is_free] = some
+        choices.append(Scales(factors, kept, graph.SYMMETRIC_ZERO, graph.SYMMETRIC_FLOOR))
+    if not is_gelu:
+        return min(choices, key=error)
+    zero = _GELU_ZEROS[len(_GELU_ZEROS) // 2]
+    choices = [
+        replace(choice, zero=zero, floor=graph.gelu_floor(choice.factors, zero))
+        for choice in choices
+    ]
+    best = min(choices, key=error)
+    choices = [
+        replace(best, zero=zero, floor=share * graph.gelu_floor(best.factors, zero))
+        for zero in _GELU_ZEROS
+        for share in _GELU_SHARES
+    ]
+    return min(choices, key=error)
 
 
 def _candidates(rows: Floats, weight: Floats) -> Iterator[Floats]:
@@ -249,16 +294,14 @@ def _candidates(rows: Floats, weight: Floats) -> Iterator[Floats]:
             yield np.clip(factors, 1 / _LARGEST_FACTOR, _LARGEST_FACTOR).astype(np.float32)
 
 
-def _as_quantised(rows: Floats, kind: str, factors: Floats) -> Floats:
+def _as_quantised(rows: Floats, scales: Scales, *, is_one_sided: bool) -> Floats:
     """Return rows as the engine sees them after rounding to bytes."""
-    if kind == "ffn_out":
-        peak = np.maximum(rows.max(axis=1, keepdims=True), graph.gelu_floor(factors))
-        zero = graph.GELU_ZERO
-    else:
-        peak = np.maximum(np.abs(rows).max(axis=1, keepdims=True), 1e-12)
-        zero = graph.SYMMETRIC_ZERO
-    steps = np.clip(np.rint(rows / peak * (255 - zero)), -zero, 255 - zero)
-    result: Floats = (steps * (peak / np.float32(255 - zero))).astype(np.float32)
+    peak = np.maximum(
+        (rows if is_one_sided else np.abs(rows)).max(axis=1, keepdims=True), scales.floor
+    )
+    most = 255 - scales.zero
+    steps = np.clip(np.rint(rows / peak * most), -scales.zero, most)
+    result: Floats = (steps * (peak / np.float32(most))).astype(np.float32)
     return result
 
 
