@@ -237,24 +237,13 @@ def _activations(checkpoint: Checkpoint, texts: Sequence[Sequence[int]]) -> dict
 
 def _best_scales(site: str, rows: Floats, checkpoint: Checkpoint) -> Scales:
     """Return the scales with the smallest squared error for `rows`, shape (tokens, channels)."""
-    layer, kind = site.split(".")
-    prefix = graph.layer_prefix(int(layer))
-    weight = np.concatenate(
-        [
-            checkpoint.weights[f"{prefix}{part}.weight"].astype(np.float32).T
-            for part in graph.SITES[kind]
-        ],
-        axis=1,
-    )
-    is_gelu = kind == "ffn_out"
-    kept = np.zeros(0, np.int64)
-    if is_gelu and int(layer) < checkpoint.sizes.layers - 1:
-        reach = np.abs(rows).max(axis=0) * np.abs(weight).max(axis=1)
-        kept = np.sort(np.argsort(-reach, kind="stable")[:_KEPT_CHANNELS])
+    weight = _weight(site, checkpoint)
+    kept = _kept_channels(site, rows, weight, checkpoint)
     is_free = np.ones(rows.shape[1], bool)
     is_free[kept] = False
     rows, weight = rows[:, is_free], weight[is_free]
     exact = rows @ weight
+    is_gelu = site.endswith("ffn_out")
 
     def error(scales: Scales) -> float:
         factors = scales.factors[is_free]
@@ -262,25 +251,41 @@ def _best_scales(site: str, rows: Floats, checkpoint: Checkpoint) -> Scales:
         entered = _as_quantised(rows / factors, scales, is_one_sided=is_gelu)
         return float(np.square(entered @ (quantised * step) - exact).mean())
 
-    choices = []
-    for some in _candidates(rows, weight):
+    def scales(free_factors: Floats) -> Scales:
         factors = np.ones(len(is_free), np.float32)
-        factors[is_free] = some
-        choices.append(Scales(factors, kept, graph.SYMMETRIC_ZERO, graph.SYMMETRIC_FLOOR))
+        factors[is_free] = free_factors
+        if not is_gelu:
+            return Scales(factors, kept, graph.SYMMETRIC_ZERO, graph.SYMMETRIC_FLOOR)
+        zero = _GELU_ZEROS[len(_GELU_ZEROS) // 2]
+        return Scales(factors, kept, zero, graph.gelu_floor(factors, zero))
+
+    best = min(map(scales, _candidates(rows, weight)), key=error)
     if not is_gelu:
-        return min(choices, key=error)
-    zero = _GELU_ZEROS[len(_GELU_ZEROS) // 2]
-    choices = [
-        replace(choice, zero=zero, floor=graph.gelu_floor(choice.factors, zero))
-        for choice in choices
-    ]
-    best = min(choices, key=error)
+        return best
     choices = [
         replace(best, zero=zero, floor=share * graph.gelu_floor(best.factors, zero))
         for zero in _GELU_ZEROS
         for share in _GELU_SHARES
     ]
     return min(choices, key=error)
+
+
+def _weight(site: str, checkpoint: Checkpoint) -> Floats:
+    """Return the weights of a site side by side, shape (channels, outputs)."""
+    layer, kind = site.split(".")
+    prefix = graph.layer_prefix(int(layer))
+    parts = [checkpoint.weights[f"{prefix}{part}.weight"] for part in graph.SITES[kind]]
+    return np.concatenate([part.astype(np.float32).T for part in parts], axis=1)
+
+
+def _kept_channels(
+    site: str, rows: Floats, weight: Floats, checkpoint: Checkpoint
+) -> npt.NDArray[np.int64]:
+    layer, kind = site.split(".")
+    if kind != "ffn_out" or int(layer) == checkpoint.sizes.layers - 1:
+        return np.zeros(0, np.int64)
+    reach = np.abs(rows).max(axis=0) * np.abs(weight).max(axis=1)
+    return np.sort(np.argsort(-reach, kind="stable")[:_KEPT_CHANNELS])
 
 
 def _candidates(rows: Floats, weight: Floats) -> Iterator[Floats]:
