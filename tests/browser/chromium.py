@@ -24,6 +24,9 @@ WAIT_MS = 10_000
 # Whatever a page asks for, no name resolves: a request that the listeners missed goes nowhere.
 _FLAGS = ("--host-resolver-rules=MAP * ~NOTFOUND", "--disable-dev-shm-usage")
 
+_PAINTED = """() => new Promise(
+    done => requestAnimationFrame(() => requestAnimationFrame(() => done())))"""
+
 
 @contextmanager
 def started(executable: Path) -> Iterator[Browser]:
@@ -54,6 +57,11 @@ class Visit:
         self.file = file.resolve()
         self.page.goto(self.file.as_uri() + (f"#{fragment}" if fragment else ""))
         return self.page
+
+    def press_tab(self) -> None:
+        """Press Tab once the page was painted: until then Chromium drops what is typed."""
+        self.page.evaluate(_PAINTED)
+        self.page.keyboard.press("Tab")
 
     @property
     def outside(self) -> list[str]:

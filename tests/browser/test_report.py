@@ -186,7 +186,7 @@ def test_tab_reaches_everything_and_shows_where_it_is(visit: Visits, report: Pat
         page.reload()
         reached = []
         for _ in range(300):
-            page.keyboard.press("Tab")
+            seen.press_tab()
             focused = page.evaluate(FOCUSED)
             if focused is None or focused["number"] in reached:
                 break
@@ -203,7 +203,7 @@ def test_tab_reaches_everything_and_shows_where_it_is(visit: Visits, report: Pat
 def test_the_keyboard_skips_opens_and_goes_back(visit: Visits, report: Path) -> None:
     seen = visit()
     page = seen.open(report)
-    page.keyboard.press("Tab")
+    seen.press_tab()
     page.keyboard.press("Enter")
     expect(page.locator("#main")).to_be_focused()
     assert shown(page) == ["overview"]
